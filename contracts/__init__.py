@@ -1,0 +1,1 @@
+"""What crosses a boundary between organisations: data and pure functions, no IO."""

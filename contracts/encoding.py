@@ -1,0 +1,143 @@
+"""The few encodings that everything shares: strict JSON in, compact JSON out, base64url, times, lengths, hashes.
+
+Source: standing.md 1. A reader refuses duplicate keys, a byte order mark, depth over 16, more than 64 KiB, floats and
+integers beyond 2^53; every refusal is a `FormatRefused`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from datetime import UTC, date, datetime
+from typing import Any, Final, NoReturn
+
+from contracts.refusal import FormatRefused
+
+MAX_BYTES: Final = 65_536
+MAX_DEPTH: Final = 16
+MAX_INTEGER: Final = 2**53
+AGENCY: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+MAX_AGENCY: Final = 40
+
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def compact(value: Any) -> bytes:
+    """Return `value` as JSON with sorted keys and no spaces, in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def parse(raw: bytes, limit: int = MAX_BYTES) -> dict[str, Any]:
+    """Return the JSON object that `raw` (at most `limit` bytes) holds, or raise `FormatRefused`."""
+    if len(raw) > limit:
+        raise FormatRefused(f"More than {limit} bytes.")
+    _check_depth(raw)
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+            parse_int=_integer,
+        )
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise FormatRefused("It is not JSON in UTF-8.") from None
+    if not isinstance(value, dict):
+        raise FormatRefused("It is not a JSON object.")
+    return value
+
+
+def _check_depth(raw: bytes) -> None:
+    """Count brackets outside strings before anything recurses."""
+    depth = 0
+    for mark in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw, re.DOTALL):
+        first = mark.group()[:1]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise FormatRefused(f"It is nested deeper than {MAX_DEPTH}.")
+        elif first in b"]}":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise FormatRefused("A key stands twice.")
+    return found
+
+
+def _no_float(_text: str) -> NoReturn:
+    raise FormatRefused("Numbers are whole.")
+
+
+def _integer(text: str) -> int:
+    if len(text) > len(str(MAX_INTEGER)) + 1 or abs(int(text)) > MAX_INTEGER:
+        raise FormatRefused("A number is beyond 2^53.")
+    return int(text)
+
+
+def b64(raw: bytes) -> str:
+    """Return `raw` as base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unb64(text: object, size: int | None = None) -> bytes:
+    """Return the bytes (exactly `size` of them, if given) of canonical base64url without padding."""
+    if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z0-9_-]*", text):
+        raise FormatRefused("Bytes are base64url without padding.")
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        raise FormatRefused("Bytes are base64url without padding.") from None
+    if b64(raw) != text:
+        raise FormatRefused("Bytes are base64url without padding.")
+    if size is not None and len(raw) != size:
+        raise FormatRefused(f"Here stand {size} bytes.")
+    return raw
+
+
+def lp(raw: bytes) -> bytes:
+    """Return `raw` behind its length as u32, big-endian."""
+    return len(raw).to_bytes(4, "big") + raw
+
+
+def instant(text: object) -> datetime:
+    """Return the time that an RFC 3339 text with `Z` and whole seconds names."""
+    if not isinstance(text, str) or not _INSTANT.fullmatch(text):
+        raise FormatRefused("A time is written YYYY-MM-DDTHH:MM:SSZ.")
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise FormatRefused("There is no such time.") from None
+
+
+def instant_text(at: datetime) -> str:
+    """Return `at` as RFC 3339 with `Z`, in whole seconds (the rest is cut off)."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day(text: object) -> date:
+    """Return the date that YYYY-MM-DD names."""
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        raise FormatRefused("A date is written YYYY-MM-DD.")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise FormatRefused("There is no such date.") from None
+
+
+def agency_name(text: object) -> str:
+    """Return `text` if it can be an agency's id: lower-case words joined by hyphens, at most 40 characters."""
+    if not isinstance(text, str) or len(text) > MAX_AGENCY or not AGENCY.fullmatch(text):
+        raise FormatRefused("An agency is named by lower-case words joined by hyphens.")
+    return text
+
+
+def blake(person: bytes, *parts: bytes, size: int = 32, key: bytes = b"") -> bytes:
+    """Return BLAKE2b of the joined `parts`, `size` bytes long, under a label of `contracts.labels`."""
+    return hashlib.blake2b(b"".join(parts), digest_size=size, key=key, person=person).digest()

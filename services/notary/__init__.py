@@ -1,0 +1,1 @@
+"""A witness of histories: an append-only log of content ids that never sees what they name."""

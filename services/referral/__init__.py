@@ -1,0 +1,1 @@
+"""One agency's node: it sends, receives, stores, replays and proves the messages of its cases."""
