@@ -1,7 +1,8 @@
-"""The few encodings that everything shares: strict JSON in, compact JSON out, base64url, times, lengths, hashes.
+"""The few encodings that everything shares: strict JSON in, compact JSON out, base64url, times, text, lengths, hashes.
 
-Source: standing.md 1. A reader refuses duplicate keys, a byte order mark, depth over 16, more than 64 KiB, floats and
-integers beyond 2^53; every refusal is a `FormatRefused`.
+Source: standing.md 1. A reader refuses duplicate keys, a byte order mark, depth over 16, more than 64 KiB, floats,
+integers beyond 2^53 and text that is not Unicode; every refusal is a `FormatRefused` and repeats nothing it has read.
+Two readers of the same bytes answer alike: digits are ASCII, years have four places, no leap second, no 24:00.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import binascii
 import hashlib
 import json
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Any, Final, NoReturn
 
@@ -19,11 +21,16 @@ from contracts.refusal import FormatRefused
 MAX_BYTES: Final = 65_536
 MAX_DEPTH: Final = 16
 MAX_INTEGER: Final = 2**53
+MAX_TEXT: Final = 4_000
 AGENCY: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 MAX_AGENCY: Final = 40
 
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+# A string is taken whole even where it never ends, so that no byte is looked at twice.
+_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def compact(value: Any) -> bytes:
@@ -48,13 +55,15 @@ def parse(raw: bytes, limit: int = MAX_BYTES) -> dict[str, Any]:
         raise FormatRefused("It is not JSON in UTF-8.") from None
     if not isinstance(value, dict):
         raise FormatRefused("It is not a JSON object.")
+    if _SURROGATE.search(raw):
+        _check_surrogates(value)
     return value
 
 
 def _check_depth(raw: bytes) -> None:
     """Count brackets outside strings before anything recurses."""
     depth = 0
-    for mark in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw, re.DOTALL):
+    for mark in _BRACKET.finditer(raw):
         first = mark.group()[:1]
         if first in b"[{":
             depth += 1
@@ -62,6 +71,14 @@ def _check_depth(raw: bytes) -> None:
                 raise FormatRefused(f"It is nested deeper than {MAX_DEPTH}.")
         elif first in b"]}":
             depth -= 1
+
+
+def _check_surrogates(value: dict[str, Any]) -> None:
+    """Half of a surrogate pair, written as an escape, is no text: it could never be written out again."""
+    try:
+        compact(value)
+    except UnicodeEncodeError:
+        raise FormatRefused("A text holds half of a surrogate pair.") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -88,7 +105,7 @@ def b64(raw: bytes) -> str:
 
 def unb64(text: object, size: int | None = None) -> bytes:
     """Return the bytes (exactly `size` of them, if given) of canonical base64url without padding."""
-    if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z0-9_-]*", text):
+    if not isinstance(text, str) or not _BASE64URL.fullmatch(text):
         raise FormatRefused("Bytes are base64url without padding.")
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -107,28 +124,49 @@ def lp(raw: bytes) -> bytes:
 
 
 def instant(text: object) -> datetime:
-    """Return the time that an RFC 3339 text with `Z` and whole seconds names."""
-    if not isinstance(text, str) or not _INSTANT.fullmatch(text):
+    """Return the time, aware and in UTC, that an RFC 3339 text with `Z` and whole seconds names."""
+    found = _INSTANT.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
         raise FormatRefused("A time is written YYYY-MM-DDTHH:MM:SSZ.")
+    year, month, number, hour, minute, second = map(int, found.groups())
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime(year, month, number, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise FormatRefused("There is no such time.") from None
 
 
 def instant_text(at: datetime) -> str:
-    """Return `at` as RFC 3339 with `Z`, in whole seconds (the rest is cut off)."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return `at` (aware) as RFC 3339 with `Z`, in whole seconds (the rest is cut off), the year in four places."""
+    if at.tzinfo is None:
+        raise ValueError("A time without a zone names no instant.")
+    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def day(text: object) -> date:
     """Return the date that YYYY-MM-DD names."""
-    if not isinstance(text, str) or not _DAY.fullmatch(text):
+    found = _DAY.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
         raise FormatRefused("A date is written YYYY-MM-DD.")
+    year, month, number = map(int, found.groups())
     try:
-        return date.fromisoformat(text)
+        return date(year, month, number)
     except ValueError:
         raise FormatRefused("There is no such date.") from None
+
+
+def free_text(text: object, most: int = MAX_TEXT) -> str:
+    """Return `text` if it is NFC, at most `most` characters, without control characters (standing.md 1)."""
+    if not isinstance(text, str):
+        raise FormatRefused("Here stands a text.")
+    if len(text) > most:
+        raise FormatRefused(f"A text has at most {most} characters.")
+    if text.isascii() and text.isprintable():
+        return text
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise FormatRefused("A text holds no control characters.")
+    if not unicodedata.is_normalized("NFC", text):
+        raise FormatRefused("A text is in Unicode's form NFC.")
+    return text
 
 
 def agency_name(text: object) -> str:
