@@ -14,7 +14,7 @@ Rules of `read`:
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nacl.utils import random as random_bytes
@@ -112,8 +112,8 @@ class Section:
 
     name: str
     readers: tuple[str, ...]
-    body: bytes
-    key: bytes
+    body: bytes = field(repr=False)
+    key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what no reader could open."""
@@ -148,7 +148,7 @@ class Content:
     procedure does not know the kind or is another one: such a content is kept and shown as needing an upgrade.
     """
 
-    raw: bytes
+    raw: bytes = field(repr=False)
     id: str
     known: bool
     network: str
@@ -411,7 +411,7 @@ _REQUIRED: Final[Mapping[str, shape.Reader[Any]]] = {
     "basis": shape.one_of(*BASES),
     "consents": shape.array(shape.ID, most=MAX_CONSENTS),
     "act": shape.mapping,
-    "guards": shape.array(_guard, most=MAX_GUARDS),
+    "guards": shape.array(_guard, most=MAX_GUARDS, distinct=False),
     "sections": _commitments,
     "seen": _seen,
     "salt": shape.exactly(32),

@@ -16,6 +16,7 @@ STANDING: Final = b"LF1/standing"
 SIGN: Final = b"LF1/sign"
 PROCEDURE: Final = b"LF1/procedure"
 NODE_STATEMENT: Final = b"LF1/node"
+HELD: Final = b"LF1/held"
 ENVELOPE_KID: Final = b"LFE1/kid"
 ENVELOPE_EXTRACT: Final = b"LFE1/extract"
 ENVELOPE_COMMIT: Final = b"LFE1/commit"
@@ -42,6 +43,7 @@ PERSONS: Final = (
     SIGN,
     PROCEDURE,
     NODE_STATEMENT,
+    HELD,
     ENVELOPE_KID,
     ENVELOPE_EXTRACT,
     ENVELOPE_COMMIT,

@@ -46,8 +46,8 @@ def field(value: Mapping[str, Any], name: str, reader: Reader[T]) -> T:
         raise FormatRefused(f"`{name}`: {refused.detail}") from None
 
 
-def array(reader: Reader[T], *, least: int = 0, most: int) -> Reader[tuple[T, ...]]:
-    """Read an array of `least` to `most` entries, none of them twice; entries are compared by what they stand for."""
+def array(reader: Reader[T], *, least: int = 0, most: int, distinct: bool = True) -> Reader[tuple[T, ...]]:
+    """Read an array of `least` to `most` entries; where they are `distinct` (and hashable), none may stand twice."""
 
     def read(value: object) -> tuple[T, ...]:
         if not isinstance(value, list):
@@ -55,7 +55,7 @@ def array(reader: Reader[T], *, least: int = 0, most: int) -> Reader[tuple[T, ..
         if not least <= len(value) <= most:
             raise FormatRefused(f"Here stand {least} to {most} entries.")
         found = tuple(reader(entry) for entry in value)
-        if len(set(map(repr, found))) != len(found):
+        if distinct and len(set(found)) != len(found):
             raise FormatRefused("An entry stands twice.")
         return found
 

@@ -7,6 +7,7 @@ are under it, so that it means nothing anywhere else. Private keys come in as 32
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from nacl import bindings
@@ -46,6 +47,21 @@ class KeyRefused(Refusal):
     """This public key is not fit for use; make a new one."""
 
     code = "bad-key"
+
+
+class UnknownKey(Refusal):
+    """The directory holds no such key yet; keep the bytes and ask again at its next step."""
+
+    code = "unknown-key"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A signing key as the directory has it: whose it is, the public key, and whether it may be relied on."""
+
+    agency: str
+    key: bytes
+    valid: bool
 
 
 def signed_bytes(kind: int, network: str, skid: str, raw: bytes) -> bytes:
