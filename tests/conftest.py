@@ -18,10 +18,7 @@ settings.register_profile("house", derandomize=True, deadline=None, print_blob=T
 settings.load_profile("house")
 
 # The event store library reads the whole environment: a developer's shell must not decide what is tested.
-for _name in [name for name in os.environ if name.startswith(("REFERRAL_", "NOTARY_")) or "SQLITE" in name]:
-    if _name not in {"REFERRAL_REQUIRE_ALL", "REFERRAL_KAFKA_JARS"}:
-        del os.environ[_name]
-for _name in ("PERSISTENCE_MODULE", "CIPHER_TOPIC", "CIPHER_KEY", "COMPRESSOR_TOPIC", "MAPPER_TOPIC"):
+for _name in ("PERSISTENCE_MODULE", "MAPPER_TOPIC", "CIPHER_TOPIC", "CIPHER_KEY", "COMPRESSOR_TOPIC", "SQLITE_DBNAME"):
     os.environ.pop(_name, None)
 
 

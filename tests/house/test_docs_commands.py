@@ -1,0 +1,59 @@
+"""Every command that a page shows is run as it stands there, and shows what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from house.checkout import ROOT
+from house.console import Command, commands
+
+pytestmark = pytest.mark.checkout
+
+PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if commands(page)]
+BIN = Path(sys.executable).parent
+
+
+def recipe(target: str) -> str:
+    """Return the shell lines of a make target, without making the .venv that this test runs in."""
+    kept = ["--old-file=.venv/.installed-run", "--old-file=.venv/.installed-dev"]
+    shown = subprocess.run(["make", "-n", *kept, target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return shown.replace(".venv/bin/", "")
+
+
+def run(command: Command, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one command in a folder as a reader would: our programs on the path, no colours, no terminal."""
+    make = re.fullmatch(r"make (\w+)", command.line)
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "200"}
+    line = recipe(make[1]) if make else command.line
+    return subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_of_a_page_does_what_the_page_says(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for command in commands(page):
+        ran = run(command, tmp_path)
+        told = f"{command.line}\n{ran.stdout}{ran.stderr}"
+        assert ran.returncode == command.code, told
+        assert command.unseen(ran.stdout) is None, told
+
+
+def test_a_page_is_read_as_commands_with_output_and_exit_code(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ echo a b\na …\n$ false  # exits 1\n```\n```sh\nnot run\n```\n", encoding="utf-8")
+    assert commands(page) == [Command("echo a b", 0, ("a …",)), Command("false", 1, ())]
+
+
+@pytest.mark.parametrize(
+    ("output", "unseen"), [("x\na b\ny\nc\n", None), ("c\na b\n", "c"), ("a\n", "a …"), ("a b\n", "c")]
+)
+def test_expected_lines_must_be_seen_in_their_order(output: str, unseen: str | None) -> None:
+    assert Command("", 0, ("a …", "c")).unseen(output) == unseen
