@@ -132,7 +132,7 @@ def _replacement(view: View, target: str) -> Act:
     """Return the target's act with another code or two, or now and then one that fits nothing."""
     messages = view.case.messages
     kind = messages[target]["kind"] if target in messages else "monitoring-report"
-    if view.rng.random() < 0.12 or "new" in view.case.table["kind"][kind]["act"]:
+    if view.rng.random() < 0.2 or "new" in view.case.table["kind"][kind]["act"]:
         return {"contact": "unheard"}
     kept = {name: value for name, value in messages[target]["act"].items() if view.rng.random() < 0.6}
     return act_for(view, kind, **kept)
@@ -143,6 +143,6 @@ def _settling(view: View, name: str, register: str) -> Any:
     if name == "tips":
         return sorted(tips) if view.rng.random() < 0.9 else sorted(tips)[1:]
     order = view.case.table["register"].get(register.partition(":")[0], {}).get("order", ["none"])
-    if tips and view.rng.random() < 0.85:
+    if tips and view.rng.random() < 0.75:
         return max(tips.values(), key=lambda v: (order.index(v) if v in order else 0, v))
     return view.rng.choice([*order, *tips.values()])

@@ -194,7 +194,7 @@ class Drawing:
         view, message = self.view(author, heads), None
         for _ in range(3):
             message = self._attempt(view, heads, chance_of_progress)
-            if rng.random() < self.care:
+            if rng.random() < self.care + 0.08:
                 break
             self.case.add(message)
             lively = self.case.verdict(message["id"])[0] in {"effective", "flagged"}
@@ -202,8 +202,9 @@ class Drawing:
             if lively:
                 break
         if message is not None:
-            if rng.random() < self.care:
-                self.spoil(message)
+            for _ in range(3):
+                if rng.random() < self.care:
+                    self.spoil(message)
             self.send(message)
 
     def _attempt(self, view: View, heads: list[str], chance_of_progress: float) -> Message:
