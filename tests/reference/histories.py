@@ -128,7 +128,7 @@ class Drawing:
             case "audience":
                 message["audience"] = [["g", "reception"]]
             case "role":
-                message["role"] = rng.choice(self.case.table["member_roles"])
+                message["role"] = rng.choice([*self.case.table["member_roles"], "transit"])
             case "clock":
                 message["sent_at"] = _text(self.now - timedelta(days=rng.choice((2, 9, 40))))
             case "after":
@@ -175,9 +175,13 @@ class Drawing:
         rng, others = self.rng, [a for a in self.agencies if a != author]
         view = self.view(author, [])
         message = self.message(view, [], kind, act_for(view, kind, scenario="1_self_or_close"))
-        message |= {"role": "requesting" if kind.startswith("assistance") else rng.choice(("reception", "requested"))}
+        message |= {
+            "role": "requesting"
+            if kind.startswith("assistance")
+            else rng.choice(("reception", "reception", "requested", "transit"))
+        }
         audience = [[others[0], "requested"]] if rng.random() < 0.97 else []
-        audience += [[a, rng.choice(INVITED_AS)] for a in others[1:] if rng.random() < 0.2]
+        audience += [[a, rng.choice((*INVITED_AS, "transit"))] for a in others[1:] if rng.random() < 0.2]
         self.send(message | {"audience": sorted(audience)} | more)
 
     def step(self, chance_of_progress: float) -> None:

@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from reference.table import instant, last_moment
+from reference.table import instant, last_moment, rank
 
 if TYPE_CHECKING:
     from reference.case import Case
@@ -226,8 +226,8 @@ def _may_settle(before: Standing, register: str, value: str) -> bool:
     values = set(before.counted(register).values())
     if entry["settle"] == "one":
         return value in values
-    order: list[str] = entry["order"]
-    return value in order and order.index(value) >= max(map(order.index, values))
+    strength = rank(before.table, register, value)
+    return strength >= 0 and strength >= max(rank(before.table, register, other) for other in values)
 
 
 # -- what it sets -----------------------------------------------------------------------------------
@@ -281,8 +281,4 @@ def _reopening(case: Case, m: str) -> dict[str, str]:
 
 def strength(case: Case, m: str, act: Act) -> int:
     """Return how strong the strongest value is that the message would set with this act."""
-    strengths = [-1]
-    for register, value in sets(case, m, act).items():
-        order = case.table["register"][register.partition(":")[0]].get("order", [])
-        strengths.append(order.index(value) if value in order else -1)
-    return max(strengths)
+    return max((rank(case.table, register, value) for register, value in sets(case, m, act).items()), default=-1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference import rules
+from reference.table import rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,8 +123,7 @@ class Standing:
         return [self.value(name) for name in self.tips if name.startswith(family + ":")]
 
     def _strongest(self, family: str, values: Iterable[str]) -> str:
-        order: list[str] = self.table["register"][family]["order"]
-        return max(values, key=order.index)
+        return max(values, key=lambda value: (rank(self.table, family, value), value))
 
     def contested(self, register: str) -> bool:
         """Whether several values remain that are no steps on the way to one another."""

@@ -36,6 +36,12 @@ def last_moment(day: str) -> datetime:
     return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1, hours=12)
 
 
+def rank(table: Table, register: str, value: str) -> int:
+    """Return the strength of a value by the order of its register's family, -1 for a value outside it."""
+    order: list[str] = table["register"].get(register.partition(":")[0], {}).get("order", [])
+    return order.index(value) if value in order else -1
+
+
 def fits(act: Any, schema: Table, table: Table) -> bool:
     """Whether `act` fits the closed schema of its kind: every field known, none missing, each of its type."""
     if not isinstance(act, dict) or not set(act) <= set(schema):
