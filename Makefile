@@ -10,6 +10,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ROOMS := contracts services tests docs
 TESTS ?=
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,7 +23,7 @@ demo: $(RUN) ## one referral through all six steps, and a bundle that verifies o
 	$(BIN)/referral demo --dir build/demo
 
 test: $(DEV) ## the whole suite; prints why anything was skipped
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup $(TESTS)
 
 lint: $(DEV) ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .
