@@ -1,0 +1,157 @@
+"""Reads a whole procedure table into a `Procedure`, or refuses it by the name of the first line that does not fit."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from contracts import labels
+from contracts.encoding import b64, blake, compact
+from contracts.procedure.carry import Carry, Reply, SectionRule, codes_match
+from contracts.procedure.families import read_families, read_stops
+from contracts.procedure.field import ActRefused, Words, check_fields
+from contracts.procedure.kinds import Kinds
+from contracts.procedure.line import Line, ProcedureRefused
+from contracts.procedure.rule import Family, Kind
+from contracts.procedure.sections import ANY, Carries, read_replies, read_sections
+
+_KEYS: Final = (
+    "procedure", "member_roles", "destination_side", "origin_side", "travelling", "functions", "register", "stops",
+    "kind", "reply", "section", "carry",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One version of the procedure: what there is, who may say it, what it needs, what it sets.
+
+    `hash` is the base64url of BLAKE2b-256 over the parsed table in canonical form: a comment changes nothing
+    (standing.md 1). `kinds`, `registers` (families) and `sections` are by name.
+    """
+
+    name: str
+    hash: str
+    kinds: Mapping[str, Kind]
+    registers: Mapping[str, Family]
+    stops: Mapping[str, frozenset[str]]
+    member_roles: tuple[str, ...]
+    destination_side: frozenset[str]
+    origin_side: frozenset[str]
+    travelling: tuple[str, ...]
+    functions: tuple[str, ...]
+    sections: Mapping[str, SectionRule]
+    carry_lines: tuple[Carry, ...]
+    replies: tuple[Reply, ...]
+
+    @property
+    def reference(self) -> Mapping[str, str]:
+        """The `procedure` of a content: name and hash."""
+        return {"hash": self.hash, "name": self.name}
+
+    def carries(self, kind: str) -> tuple[Carry, ...]:
+        """Return the sections that may travel in `kind`, those of every kind last."""
+        own = tuple(carry for carry in self.carry_lines if carry.kind == kind)
+        return own + tuple(replace(carry, kind=kind) for carry in self.carry_lines if carry.kind == ANY)
+
+    def carry(self, kind: str, section: str) -> Carry | None:
+        """Return how `section` may travel in `kind`, or None: then it does not travel."""
+        for name in (section, ANY):
+            for carry in self.carries(kind):
+                if carry.section == name and section in self.sections:
+                    return replace(carry, section=section)
+        return None
+
+    def check_act(self, kind: str, act: Any) -> None:
+        """Raise `ActRefused` unless `act` fits the closed schema of `kind`; it names the field, never the value."""
+        self._check(kind, act, opaque=False)
+
+    def fits(self, kind: str, act: Any) -> bool:
+        """Whether `act` fits the schema of `kind`, ids being any opaque text (the fold only compares them)."""
+        try:
+            self._check(kind, act, opaque=True)
+        except ActRefused:
+            return False
+        return True
+
+    def _check(self, kind: str, act: Any, *, opaque: bool) -> None:
+        if kind not in self.kinds:
+            raise ActRefused("This procedure has no such kind.")
+        words = Words(frozenset(self.functions), frozenset(self.sections), self.has_value, opaque=opaque)
+        check_fields(self.kinds[kind].act, act, words)
+
+    def has_value(self, register: str, value: object) -> bool:
+        """Whether a register of this name can have this value."""
+        family = self.registers.get(register.split(":", 1)[0])
+        if family is None or family.side or not isinstance(value, str):
+            return False
+        return value in family.rank if family.order else bool(value)
+
+    def replies_to(self, kind: str, act: Mapping[str, Any]) -> tuple[Reply, ...]:
+        """Return the lines that say what answers a content of `kind` with this act."""
+        return tuple(reply for reply in self.replies if reply.question == kind and codes_match(reply.asked, act))
+
+
+def parse(table: Mapping[str, Any]) -> Procedure:
+    """Return the procedure of a parsed table, or raise `ProcedureRefused` naming the line that does not fit."""
+    top = Line("", dict(table))
+    top.only(_KEYS)
+    roles = top.child("member_roles").words()
+    families = read_families(top.child("register"))
+    travelling = _travelling(top.child("travelling"), families)
+    kinds = Kinds(families, roles, travelling).read(top.child("kind"))
+    _check_act_sections(top, kinds)
+    section, carry, reply = top.maybe("section"), top.maybe("carry"), top.maybe("reply")
+    sections = read_sections(section) if section else {}
+    return Procedure(
+        name=top.child("procedure").word(),
+        hash=b64(blake(labels.PROCEDURE, _canonical(table))),
+        kinds=kinds,
+        registers=families,
+        stops=read_stops(top.child("stops"), families),
+        member_roles=roles,
+        destination_side=frozenset(top.child("destination_side").words(roles)),
+        origin_side=frozenset(top.child("origin_side").words(roles)),
+        travelling=travelling,
+        functions=top.child("functions").words(),
+        sections=sections,
+        carry_lines=Carries(kinds, sections, families, roles).read(carry) if carry else (),
+        replies=read_replies(reply, kinds) if reply else (),
+    )
+
+
+def _travelling(line: Line, families: Mapping[str, Family]) -> tuple[str, ...]:
+    if "travel" not in families:
+        line.refuse("it needs the register family travel.")
+    return line.words(families["travel"].order)
+
+
+def _check_act_sections(top: Line, kinds: Mapping[str, Kind]) -> None:
+    """Refuse a table whose acts name sections although it has none."""
+    for kind in kinds.values():
+        for field in kind.act.values():
+            if field.type == "section" and field.required and top.maybe("section") is None:
+                top.refuse("section is missing: acts name sections.")
+
+
+def _canonical(table: Mapping[str, Any]) -> bytes:
+    """Return the canonical form; dates and floats have none, and the table holds neither."""
+    try:
+        return compact(table)
+    except (TypeError, ValueError):
+        raise ProcedureRefused("table: it holds a date or a number with a fraction.") from None
+
+
+def load(path: Path) -> Procedure:
+    """Read a table from a file; raise `ProcedureRefused`, also where it is no TOML."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise ProcedureRefused("table: it is not TOML in UTF-8.") from None
+    except OSError:
+        raise ProcedureRefused("table: there is no such file to read.") from None
+    return parse(table)
+
+

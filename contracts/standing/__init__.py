@@ -1,0 +1,11 @@
+"""The fold: what a set of messages means. Same set, same standing, in whatever order the messages came.
+
+Source: standing.md 2 and 3.
+"""
+
+from __future__ import annotations
+
+from contracts.standing.message import Message, Register, Verdict
+from contracts.standing.standing import Standing, fold
+
+__all__ = ["Message", "Register", "Standing", "Verdict", "fold"]

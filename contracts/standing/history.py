@@ -1,0 +1,152 @@
+"""The set of held core contents as a graph, and for each register who set it: the ground that every reading stands on.
+
+A content is an index in an order in which its past comes first; a set of contents is an int with one bit for each, so
+that "the past of m" and "the setters of a register" meet in one `&`. The history only grows: what was judged stays.
+
+Source: standing.md 2 (`after`, gaps), 3 (registers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from contracts.procedure import Procedure
+from contracts.standing.message import EFFECTIVE, FLAGGED, REFUSED, Message, Outcome
+
+CORRECTION: Final = "correction"  # standing.md 3, Corrections: the one kind that stands in another's place
+HISTORY_SETTLED: Final = "history-settled"  # standing.md 2: the one kind that closes a gap
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Yield the indexes in a set, the latest first."""
+    while mask:
+        at = mask.bit_length() - 1
+        yield at
+        mask ^= 1 << at
+
+
+class History:
+    """Judged contents in an order in which their past comes first.
+
+    `settled` are the ids that count as absent although they are named. The masks: `gapped` (a past with a gap),
+    `alien` (a past with a refused content), `acting` (effective or flagged), `facts`, `corrections`, `removals`,
+    `stopping` (any stop).
+    """
+
+    def __init__(self, procedure: Procedure, settled: frozenset[str]) -> None:
+        self.procedure = procedure
+        self.settled = settled
+        self.index: dict[str, int] = {}
+        self.messages: list[Message] = []
+        self.ancestors: list[int] = []
+        self.covers: list[int] = []
+        self.outcomes: list[Outcome] = []
+        self.setters: dict[str, int] = {}
+        self.families: dict[str, dict[str, int]] = {}
+        self.family_setters: dict[str, int] = {}
+        self.by_sender: dict[str, int] = {}
+        self.approvals: dict[str, int] = {}
+        self.stops: dict[str, int] = {}
+        self.named: dict[str, set[str]] = {}
+        self.gapped = self.alien = self.acting = self.roots = 0
+        self.corrections = self.removals = self.permits = self.departures = self.settlings = 0
+        self.memo: dict[tuple[str, int], tuple[tuple[int, ...], str]] = {}
+        self.replacements: dict[tuple[int, int], Outcome] = {}
+
+    def copy(self) -> History:
+        """Return a history that grows on its own; what is judged is shared."""
+        twin = History(self.procedure, self.settled)
+        for name, value in vars(self).items():
+            if name in {"procedure", "settled", "memo", "replacements"}:
+                continue
+            if name in {"families", "named"}:
+                setattr(twin, name, {key: value[key].copy() for key in value})
+            else:
+                setattr(twin, name, value if isinstance(value, int) else value.copy())
+        return twin
+
+    def place(self, message: Message) -> tuple[int, bool]:
+        """Return the ancestors of a message whose held past is in place, and whether there is a gap among them."""
+        past, gap = 0, False
+        index, covers, gapped = self.index, self.covers, self.gapped
+        for named in message.after:
+            at = index.get(named)
+            if at is not None:
+                past |= covers[at]
+                gap = gap or bool(gapped >> at & 1)
+            elif named not in self.settled and named not in message.other_case:
+                gap = True
+        return past, gap
+
+    def append(self, message: Message, past: int, gap: bool, outcome: Outcome) -> None:
+        """Put a judged message into the graph and note what it sets."""
+        at = len(self.messages)
+        bit = 1 << at
+        self.index[message.id] = at
+        self.messages.append(message)
+        self.ancestors.append(past)
+        self.covers.append(past | bit)
+        self.outcomes.append(outcome)
+        self.by_sender[message.sender] = self.by_sender.get(message.sender, 0) | bit
+        if gap:
+            self.gapped |= bit
+        name = outcome.verdict.name
+        if name == REFUSED or past & self.alien:
+            self.alien |= bit
+        if name in (EFFECTIVE, FLAGGED):
+            self.acting |= bit
+            self._note(message, bit, outcome)
+
+    def _note(self, message: Message, bit: int, outcome: Outcome) -> None:
+        """Note what an effective message sets, stops and removes."""
+        kind = self.procedure.kinds[message.kind]
+        for register in outcome.sets:
+            known = self.setters.get(register)
+            self.setters[register] = bit if known is None else known | bit
+            family = register.split(":", 1)[0]
+            self.families.setdefault(family, {})[register] = 0
+            self.family_setters[family] = self.family_setters.get(family, 0) | bit
+        for register in outcome.stops:
+            self.stops[register] = self.stops.get(register, 0) | bit
+        if outcome.falls:
+            self.approvals[outcome.falls] = self.approvals.get(outcome.falls, 0) | bit
+        if outcome.permits:
+            self.permits |= bit
+        if outcome.against:
+            self.departures |= bit
+        if kind.removes:
+            self.removals |= bit
+        if kind.name == CORRECTION:
+            self.corrections |= bit
+        if kind.name == HISTORY_SETTLED:
+            self.settlings |= bit
+        if not message.after:
+            self.roots |= bit
+
+    def may_correct(self, target: int, past: int, sender: str) -> bool:
+        """Whether `target` is a fact of this author in this past: "only facts are corrected, by their author"."""
+        if target < 0 or not past >> target & 1:
+            return False
+        message = self.messages[target]
+        return self.procedure.kinds[message.kind].fact and message.sender == sender
+
+    def within(self, inner: int, outer: int) -> bool:
+        """Whether content `inner` lies in the past of content `outer`."""
+        return bool(self.ancestors[outer] >> inner & 1)
+
+    def concurrent(self, one: int, other: int) -> bool:
+        """Whether neither lies in the past of the other."""
+        return one != other and not self.within(one, other) and not self.within(other, one)
+
+    def deadline(self, at: int) -> datetime | None:
+        """Return `respond_by`, or the default of the table, which counts from `sent_at`."""
+        message, days = self.messages[at], self.outcomes[at].days
+        if message.respond_by is not None or days is None:
+            return message.respond_by
+        return message.sent_at + timedelta(days=days)
+
+    def ids(self, indexes: Iterable[int]) -> tuple[str, ...]:
+        """Return the sorted ids of these contents."""
+        return tuple(sorted(self.messages[at].id for at in indexes))

@@ -1,0 +1,400 @@
+"""The verdict of one message: the requirements of its variant against the standing of its own ancestors.
+
+"The first broken rule is named: member, role, audience, then these in this order" (icp.v1.toml): what belongs to the
+format of the graph (procedure, case, in_reply_to, supersedes) stands between, as standing.md 1 and 2 ask for it.
+Decision: effective or void. Fact: effective, flagged where it breaks a rule. With a gap in the past only facts and
+decisions that only stop take effect.
+
+Source: standing.md 2 (Root, Membership, Nothing is held back) and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from contracts.procedure import Kind, Variant
+from contracts.procedure.carry import codes_match
+from contracts.procedure.rule import Demand, Setting, Text
+from contracts.procedure.variants import PRELIMINARY, PRELIMINARY_FOLDS_AS
+from contracts.standing.history import CORRECTION, History, bits
+from contracts.standing.message import (
+    EFFECTIVE,
+    FLAGGED,
+    GONE,
+    INVITED,
+    PARKED,
+    PENDING,
+    REFUSED,
+    UNSET,
+    VOID,
+    Message,
+    Outcome,
+    Verdict,
+)
+from contracts.standing.past import APPROVED, REVOKED, Past
+
+_NOON: Final = time(12, tzinfo=UTC)
+_MEMBERSHIP: Final = frozenset({"member", "role", "audience"})
+
+
+@lru_cache(maxsize=4096)
+def limit_ends(day: str) -> datetime:
+    """Return the last moment at which a limit holds: "limits are dates and hold to 12:00Z of the next day"."""
+    return datetime.combine(datetime.fromisoformat(day).date() + timedelta(days=1), _NOON)
+
+
+class Case:
+    """One message with one act on its own past: the subject of every rule below."""
+
+    __slots__ = ("act", "gap", "history", "kind", "message", "past")
+
+    def __init__(self, message: Message, act: Mapping[str, Any], past: Past, gap: bool) -> None:
+        self.message, self.act, self.past, self.gap = message, act, past, gap
+        self.history: History = past.history
+        self.kind: Kind = self.history.procedure.kinds[message.kind]
+
+    # -- texts and variants ------------------------------------------------------------------------------------------
+
+    def fill(self, text: Text, entry: object = None) -> str | None:
+        """Return a text with its holes filled, or None where the act lacks the field."""
+        pieces = text.pieces
+        if len(pieces) == 1:
+            return pieces[0]
+        out = pieces[0]
+        for at in range(1, len(pieces), 2):
+            filled = self._hole(pieces[at], text.every, entry)
+            if filled is None:
+                return None
+            out += filled + pieces[at + 1]
+        return out
+
+    def _hole(self, hole: str, every: str, entry: object) -> str | None:
+        if hole.startswith("act."):
+            name = hole[4:]
+            value = entry if name == every else self.act.get(name)
+            return None if value is None else str(value)
+        if hole == "sender":
+            return self.message.sender
+        if hole == "id":
+            return self.message.id
+        return self.past.responsible if hole == "responsible" else self.past.value(f"seat:{self.message.sender}")
+
+    def variant(self) -> Variant | None:
+        """Return the first variant that matches: "the FIRST that matches is the rule of the message"."""
+        return next((variant for variant in self.kind.variants if self._matches(variant)), None)
+
+    def _matches(self, variant: Variant) -> bool:
+        if variant.root and self.message.after:
+            return False
+        if variant.other and self.act.get("agency", self.message.sender) == self.message.sender:
+            return False
+        if variant.act and not codes_match(variant.act, self.act):
+            return False
+        return all(self._met(demand) for demand in variant.given)
+
+    def _met(self, demand: Demand) -> bool:
+        """Whether a register of the past has one of the allowed values; a missing act field never satisfies."""
+        register = self.fill(demand.register)
+        if register is None:
+            return False
+        value = self.past.value(register)
+        for allowed in demand.allowed:
+            wanted = self.fill(allowed.value)
+            if wanted is not None and (value == wanted) != allowed.negated:
+                return True
+        return False
+
+    # -- the rules, in the order in which they are named ---------------------------------------------------------------
+
+    def broken(self, variant: Variant | None) -> Iterator[str]:
+        """Yield the broken rules in the order of the table's header."""
+        yield from self._membership()
+        yield from self._references()
+        if variant is None:
+            yield "act"
+            return
+        if variant.two and self.act.get("second", self.message.function) == self.message.function:
+            yield "two_functions"
+        for demand in variant.requires:
+            if not self._met(demand):
+                yield demand.register.family
+        if variant.sides is not None:
+            yield from self._sides(variant.sides)
+        for name in variant.fresh:
+            if not self._fresh(name):
+                yield f"fresh_{name.written}"
+        if variant.orphan is not None and not self._orphaned(variant.orphan):
+            yield "own_voice"
+        if variant.silent and not self._silent():
+            yield "silent"
+        if not self._owns():
+            yield "own"
+        if variant.contest:
+            yield from self._contest()
+
+    def _membership(self) -> Iterator[str]:
+        """Yield member, role, audience: "membership is judged on the content's own past"."""
+        if not self.message.after:
+            yield from self._root()
+            return
+        sender = self.message.sender
+        held = self.past.members.get(sender, UNSET)
+        if held == UNSET or held in GONE:
+            yield "member"
+        elif not self._may_send(held):
+            yield "role"
+        if {agency for agency, _ in self.message.audience} != self._audience():
+            yield "audience"
+
+    def _root(self) -> Iterator[str]:
+        """Yield role, and the role that a root names too often or too seldom in its audience."""
+        roles = self.history.procedure.member_roles
+        if self.message.role not in roles or not {"any", "member", self.message.role} & self.kind.senders:
+            yield "role"
+        named = [role for _, role in self.message.audience]
+        for role, (least, most) in self.kind.root_names.items():
+            if not least <= named.count(role) <= most:
+                yield role
+
+    def _may_send(self, held: str) -> bool:
+        """Whether the claimed role is the one held in the past, and the kind may come from it."""
+        sender, senders = self.message.sender, self.kind.senders
+        if self.message.role != self.past.role(sender):
+            return False
+        if "any" in senders or ("self" in senders and self.act.get("agency") == sender):
+            return True
+        if held == INVITED:
+            return "invited" in senders
+        if "member" in senders or held in senders:
+            return True
+        return "responsible" in senders and self.past.responsible == sender
+
+    def _audience(self) -> set[str]:
+        """Return "the members of the content's own past, without its sender, plus the agency" that it invites."""
+        named = {self.act["agency"]} if self.kind.invites else set()
+        return (self.past.carriers() | named) - {self.message.sender}
+
+    def _references(self) -> Iterator[str]:
+        """Yield what a content names wrongly: another version, another case, contents that are no core ancestors."""
+        message = self.message
+        if message.other_procedure:
+            yield "procedure"
+        if message.other_case:
+            yield "case"
+        for rule, named in (("in_reply_to", message.in_reply_to), ("supersedes", message.supersedes)):
+            if named is not None and not self._in_past(named):
+                yield rule
+
+    def _in_past(self, named: object) -> bool:
+        at = self.history.index.get(named, -1) if isinstance(named, str) else -1
+        return at >= 0 and bool(self.past.mask >> at & 1)
+
+    def _sides(self, text: Text) -> Iterator[str]:
+        """Yield approval, revoked: one agency of each side "must have approved … and none revoked"."""
+        procedure = self.history.procedure
+        approvals = self.past.approvals(self.fill(text) or "")
+        roles = {self.past.members.get(agency, UNSET) for agency, value in approvals.items() if value == APPROVED}
+        if not (roles & procedure.destination_side and roles & procedure.origin_side):
+            yield "approval"
+        if REVOKED in approvals.values():
+            yield "revoked"
+
+    def _fresh(self, name: Text) -> bool:
+        """Whether the limit is set and `sent_at` not past it; of the risk, that of every strongest voice."""
+        limit = self.fill(name)
+        if limit != "risk":
+            return limit is not None and self._holds(f"limit:{limit}")
+        voices = self.past.voices("risk")
+        strongest = self.past.value("risk")
+        return all(self._holds(f"limit:{voice}") for voice, value in voices.items() if value == strongest)
+
+    def _holds(self, register: str) -> bool:
+        day = self.past.value(register)
+        return day != UNSET and self.message.sent_at <= limit_ends(day)
+
+    def _orphaned(self, text: Text) -> bool:
+        """Whether a voice's owner is gone or silent.
+
+        "The owner is gone or silent past `respond_by` …; the changer's `sent_at` is later and its past holds nothing of
+        the owner after that tip."
+        """
+        owner, voice = self.act.get("agency"), self.fill(text)
+        if not isinstance(owner, str) or voice is None:
+            return False
+        if owner not in self.past.carriers():
+            return True
+        tips = self.past.tips(voice)
+        deadlines = [self.history.deadline(at) for at in tips]
+        if not tips or any(until is None or self.message.sent_at <= until for until in deadlines):
+            return False
+        after = self.history.by_sender.get(owner, 0) & self.past.mask
+        return not any(self.history.within(tip, at) for at in bits(after) for tip in tips)
+
+    def _silent(self) -> bool:
+        """Whether the responsible agency owes an answer.
+
+        "Some content with a `respond_by` before m's `sent_at` has the responsible agency in its audience, and nothing
+        of that agency in m's past has it in its past or was sent after it."
+        """
+        history, agency = self.history, self.past.responsible
+        own = list(bits(history.by_sender.get(agency, 0) & self.past.mask))
+        for at in bits(self.past.mask):
+            asked, until = history.messages[at], history.deadline(at)
+            if until is None or until >= self.message.sent_at or history.outcomes[at].verdict.name == REFUSED:
+                continue
+            if not any(named == agency for named, _ in asked.audience):
+                continue
+            if not any(history.within(at, said) or history.messages[said].sent_at > asked.sent_at for said in own):
+                return True
+        return False
+
+    def _owns(self) -> bool:
+        """Whether the field `own`, if present, names "a content of the same kind and sender in the past"."""
+        named = self.act.get(self.kind.own) if self.kind.own else None
+        if named is None:
+            return True
+        if not self._in_past(named):
+            return False
+        other = self.history.messages[self.history.index[named]]
+        return (other.kind, other.sender) == (self.message.kind, self.message.sender)
+
+    def _contest(self) -> Iterator[str]:
+        """Yield contest, value: a settlement names a contested register by exactly its tips, and a fitting value."""
+        register, value = self.act["register"], self.act["value"]
+        family = self.history.procedure.registers.get(register.split(":", 1)[0])
+        if family is None:
+            yield "contest"
+            return
+        values = self.past.contested_values(register)
+        tips = self.history.ids(self.past.tips(register))
+        if len(values) < 2 or tuple(sorted(set(self.act["tips"]))) != tips:  # noqa: PLR2004 - a contest needs two
+            yield "contest"
+        if family.settle == "up":
+            strongest = max((family.rank[one] for one in values), default=0)
+            if family.rank.get(value, -1) < strongest:
+                yield "value"
+        elif value not in values:
+            yield "value"
+
+    def corrects(self) -> bool:
+        """Whether the target is an earlier fact of the same author, and the replacement fits its schema."""
+        history, target = self.history, self.history.index.get(self.act["target"], -1)
+        if not history.may_correct(target, self.past.mask, self.message.sender):
+            return False
+        return "new" not in self.act or history.procedure.fits(history.messages[target].kind, self.act["new"])
+
+    def sees_target(self) -> bool:
+        """Whether the target lies in the part of the past that is held."""
+        return self._in_past(self.act["target"])
+
+    # -- what it sets ------------------------------------------------------------------------------------------------
+
+    def sets(self, variant: Variant | None, flagged: bool) -> dict[str, str]:
+        """Return register -> value of what this message sets when it counts."""
+        found: dict[str, str] = {}
+        if variant is None:
+            return found
+        extra = variant.sets_flagged if flagged else variant.sets_unflagged
+        for setting in (*variant.sets, *extra):
+            found.update(self._set(setting))
+        return found
+
+    def _set(self, setting: Setting) -> Iterator[tuple[str, str]]:
+        if setting.register.written == "member:{audience}":
+            yield from self._seats()
+            return
+        every = setting.register.every
+        for entry in self.act.get(every, ()) if every else (None,):
+            register, value = self.fill(setting.register, entry), self.fill(setting.value, entry)
+            if register is not None and value is not None:
+                yield register, self._folded(register, value)
+
+    def _folded(self, register: str, value: str) -> str:
+        """Return the value under which it folds: "`unknown` as medium"."""
+        if value != PRELIMINARY:
+            return value
+        rank = self.history.procedure.registers[register.split(":", 1)[0]].rank
+        return PRELIMINARY_FOLDS_AS if PRELIMINARY not in rank and PRELIMINARY_FOLDS_AS in rank else value
+
+    def _seats(self) -> Iterator[tuple[str, str]]:
+        """Yield what an opening seats: `requested` at once, all others invited, the sender in its role."""
+        for agency, role in self.message.audience:
+            yield f"member:{agency}", role if role == "requested" else INVITED
+            yield f"seat:{agency}", role
+        yield f"member:{self.message.sender}", self.message.role
+
+
+def judge(message: Message, act: Mapping[str, Any], past: Past, gap: bool) -> Outcome:
+    """Return what becomes of `message` with `act` on its past, in which `gap` tells of an id that is not held."""
+    case = Case(message, act, past, gap)
+    kind = case.kind
+    if not message.after and not (kind.opening and message.case_fits):
+        return Outcome(Verdict(REFUSED, "format"))
+    if gap:
+        return _judge_behind_gap(case)
+    if message.after and not past.history.setters.get(f"member:{message.sender}", 0) & past.mask:
+        return Outcome(Verdict(REFUSED, "member"))
+    if kind.name == CORRECTION and not case.corrects():
+        return Outcome(Verdict(VOID, "target"))
+    variant = case.variant()
+    protects = variant is not None and variant.protection
+    rules = case.broken(variant)
+    first = next(rules, "")
+    if kind.fact:
+        name = variant.flag if variant and variant.flag and first and first not in _MEMBERSHIP else first
+        return _outcome(case, variant, Verdict(FLAGGED, name) if first else Verdict(EFFECTIVE))
+    if first == "audience" and protects:
+        second = next(rules, "")  # "a wrong audience flags it, never voids it"
+        return Outcome(Verdict(VOID, second)) if second else _outcome(case, variant, Verdict(FLAGGED, "audience"))
+    return Outcome(Verdict(VOID, first), days=_days(variant)) if first else _outcome(case, variant, Verdict(EFFECTIVE))
+
+
+def _days(variant: Variant | None) -> int | None:
+    return variant.respond_by_days if variant else None
+
+
+def _judge_behind_gap(case: Case) -> Outcome:
+    """Return what a message with a gap in its past does: "nothing is held back", but nothing is permitted either."""
+    message, kind, named = case.message, case.kind, case.history.named
+    if message.sender not in named:
+        return Outcome(Verdict(PARKED))
+    variant = case.variant()
+    if kind.fact:
+        if kind.name == CORRECTION and case.sees_target() and not case.corrects():
+            return Outcome(Verdict(VOID, "target"))
+        return _outcome(case, variant, Verdict(EFFECTIVE))
+    if variant is not None and variant.protection and not message.other_procedure:
+        allowed = message.role in kind.senders or bool({"any", "member"} & kind.senders)
+        if allowed and message.role in named[message.sender]:
+            return _outcome(case, variant, Verdict(EFFECTIVE))
+    return Outcome(Verdict(PENDING), days=_days(variant))
+
+
+def _outcome(case: Case, variant: Variant | None, verdict: Verdict) -> Outcome:
+    """Return what a message that counts sets, stops and permits."""
+    kind = case.kind
+    sets = case.sets(variant, flagged=verdict.name == FLAGGED or case.gap)
+    return Outcome(
+        verdict=verdict,
+        sets=sets,
+        stops=_stops(case, variant, sets),
+        falls=(case.fill(variant.falls) or "") if variant and variant.falls else "",
+        against=(case.fill(kind.against) or "") if kind.against else "",
+        permits=not kind.fact and not kind.removes and not (variant is not None and variant.protection),
+        days=_days(variant),
+    )
+
+
+def _stops(case: Case, variant: Variant | None, sets: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the registers by which it stops; "a settlement counts only when its value was not contested"."""
+    stops = case.history.procedure.stops
+    found = []
+    for register, value in sets.items():
+        if value in stops.get(register.split(":", 1)[0], ()):
+            settles = variant is not None and variant.contest
+            if not (settles and value in case.past.contested_values(register)):
+                found.append(register)
+    return tuple(found)

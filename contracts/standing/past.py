@@ -1,0 +1,315 @@
+"""The standing of one set of contents that is closed under its past: the whole set, or the ancestors of one message.
+
+Every reading is a question to the graph: the setters of the register in this set, without those that set nothing in
+it (overtaken), with replacements in the place of what they correct. Of these the tips give the value.
+
+Source: standing.md 3: Register, Voices, Overtaken, Corrections, Responsible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from contracts.procedure import Family
+from contracts.standing.history import History, bits
+from contracts.standing.message import INVITED, UNSET, Message, Outcome
+
+Judge = Callable[[Message, Mapping[str, Any], "Past", bool], Outcome]
+
+TRAVELLING: Final = "travelling"
+APPROVED: Final = "approved"
+REVOKED: Final = "revoked"
+
+
+class Past:
+    """A set of contents, as a mask over the history, and what its registers hold."""
+
+    __slots__ = ("_judge", "_members", "_overtaken", "_replaced", "_responsible", "history", "mask")
+
+    def __init__(self, history: History, mask: int, judge: Judge) -> None:
+        self._judge = judge
+        self.history = history
+        self.mask = mask
+        self._overtaken: int | None = None
+        self._replaced: Mapping[int, Outcome] | None = None
+        self._members: Mapping[str, str] | None = None
+        self._responsible: str | None = None
+
+    # -- registers ---------------------------------------------------------------------------------------------------
+
+    def setters(self, register: str) -> int:
+        """Return who sets a register in this set.
+
+        "Among the effective messages that set it": what is overtaken sets nothing, a replacement sets in its target's
+        place.
+        """
+        held = self.history.setters.get(register, 0) & self.mask
+        replaced = self.replaced
+        if replaced:
+            for at, outcome in replaced.items():
+                held = held | 1 << at if register in outcome.sets else held & ~(1 << at)
+        return held & ~self.overtaken
+
+    def tips(self, register: str) -> tuple[int, ...]:
+        """Return "the tips: those that no later effective setter has in its past"."""
+        return self._latest(self.setters(register))
+
+    def _latest(self, held: int) -> tuple[int, ...]:
+        covers = self.history.covers
+        found = []
+        while held:
+            at = held.bit_length() - 1
+            found.append(at)
+            held &= ~covers[at]
+        return tuple(found)
+
+    def set_by(self, at: int, register: str) -> str:
+        """Return the value that a setter gives the register in this set."""
+        return self.outcome(at).sets[register]
+
+    def outcome(self, at: int) -> Outcome:
+        """Return what a content does in this set: with the act that stands in its place, if it was corrected."""
+        replaced = self.replaced
+        return replaced[at] if at in replaced else self.history.outcomes[at]
+
+    def value(self, register: str) -> str:
+        """Return the value of a register, of a family's strongest voice, or of `travelling`; "none" where unset."""
+        if register == "responsible":
+            return self.responsible
+        held = self.setters(register)
+        if held:
+            return self._value(register, held)
+        if ":" in register:
+            return UNSET
+        return self.travelling if register == TRAVELLING else self._strongest(register)
+
+    def _value(self, register: str, held: int) -> str:
+        """Fold the tips of `held` into one value; where no replacement is at work the answer is kept."""
+        if self.replaced:
+            return self.choose(register, self._latest(held))
+        memo = self.history.memo
+        kept = memo.get((register, held))
+        if kept is None:
+            tips = self._latest(held)
+            kept = memo[register, held] = (tips, self.choose(register, tips))
+        return kept[1]
+
+    def choose(self, register: str, tips: tuple[int, ...]) -> str:
+        """Return the value of these tips.
+
+        "One value: that. Several: the table's precedence. … Limits: the earliest wins. Without precedence: the lowest
+        content id."
+        """
+        if len(tips) == 1:
+            return self.set_by(tips[0], register)
+        family = self.family(register)
+        values = {self.set_by(at, register) for at in tips}
+        if family.order:
+            return max(values, key=family.rank.__getitem__)
+        if family.pick == "earliest":
+            return min(values)
+        messages = self.history.messages
+        return self.set_by(min(tips, key=lambda at: messages[at].id), register)
+
+    def family(self, register: str) -> Family:
+        """Return the family of a register."""
+        return self.history.procedure.registers[register.split(":", 1)[0]]
+
+    def voices(self, family: str) -> dict[str, str]:
+        """Return the set registers of a family with their values."""
+        found = {}
+        for register in self.history.families.get(family, ()):
+            held = self.setters(register)
+            if held:
+                found[register] = self._value(register, held)
+        return found
+
+    def _strongest(self, family: str) -> str:
+        """Return the strongest voice.
+
+        "The case's risk is the strongest voice …; it is held while any hold is placed."
+        """
+        held = self.history.family_setters.get(family, 0) & self.mask
+        if not held and not self.replaced:
+            return UNSET
+        key = (family, held & ~self.overtaken)
+        kept = None if self.replaced else self.history.memo.get(key)
+        if kept is None:
+            rank = self.history.procedure.registers[family].rank
+            kept = ((), max(self.voices(family).values(), key=lambda value: rank.get(value, -1), default=UNSET))
+            if not self.replaced:
+                self.history.memo[key] = kept
+        return kept[1]
+
+    @property
+    def travelling(self) -> str:
+        """The derived register: "yes while any travel register is one of `travelling`, else no"."""
+        on_the_way = self.history.procedure.travelling
+        return "yes" if any(value in on_the_way for value in self.voices("travel").values()) else "no"
+
+    def contested_values(self, register: str) -> frozenset[str]:
+        """Return the values that contest a register; fewer than two: it is not contested."""
+        family = self.family(register)
+        if not family.settle:
+            return frozenset()
+        values = {self.set_by(at, register) for at in self._counting(register)}
+        # "departed or overdue beside met or not_arrived is order, no contest", unless it was cancelled as well
+        if values & family.steps_before and not values & family.steps_unless:
+            values -= family.steps
+        return frozenset(values)
+
+    def contested(self, register: str) -> bool:
+        """Whether several values stand beside each other."""
+        return len(self.contested_values(register)) > 1
+
+    # -- members and responsibility ----------------------------------------------------------------------------------
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """The value of `member:<agency>` by agency: a role, invited, declined or removed."""
+        if self._members is None:
+            self._members = {name.split(":", 1)[1]: value for name, value in self.voices("member").items()}
+        return self._members
+
+    def role(self, agency: str) -> str:
+        """Return the role that an agency holds; of an invited one, that of its seat; else "none"."""
+        held = self.members.get(agency, UNSET)
+        if held == INVITED:
+            return self.value(f"seat:{agency}")
+        return held if held in self.history.procedure.member_roles else UNSET
+
+    def carriers(self) -> frozenset[str]:
+        """Return the members that carry the referral: "every agency invited or with a role"."""
+        roles = self.history.procedure.member_roles
+        return frozenset(agency for agency, held in self.members.items() if held == INVITED or held in roles)
+
+    def _counting(self, register: str) -> tuple[int, ...]:
+        """Return the tips that count: "a claim by an agency that is no member does not count" (invited is none)."""
+        tips = self.tips(register)
+        if not self.family(register).members:
+            return tips
+        roles = self.history.procedure.member_roles
+        return tuple(at for at in tips if self.members.get(self.set_by(at, register)) in roles)
+
+    @property
+    def responsible(self) -> str:
+        """The responsible agency: "with none left, the opener" (of two roots, that with the lowest id)."""
+        if self._responsible is None:
+            counting = self._counting("responsible")
+            if counting:
+                self._responsible = self.choose("responsible", counting)
+            else:
+                roots = [self.history.messages[at] for at in bits(self.history.roots & self.mask)]
+                self._responsible = min(roots, key=lambda root: root.id).sender if roots else UNSET
+        return self._responsible
+
+    # -- what sets nothing, and what stands in another's place -------------------------------------------------------
+
+    @property
+    def overtaken(self) -> int:
+        """The decisions that set nothing in this set."""
+        if self._overtaken is None:
+            outrun = self._outrun()
+            self._overtaken = outrun | self._fallen(outrun)
+        return self._overtaken
+
+    def _outrun(self) -> int:
+        """Return "a permitting decision concurrent with the effective removal of its author"."""
+        history, found = self.history, 0
+        for at in bits(history.removals & self.mask):
+            gone = history.messages[at].act["agency"]
+            for decision in bits(history.by_sender.get(gone, 0) & history.permits & self.mask & ~history.ancestors[at]):
+                if decision != at and not history.within(at, decision):
+                    found |= 1 << decision
+        return found
+
+    def _fallen(self, outrun: int) -> int:
+        """Return the approvals that fall: "that is not in the approval's past"."""
+        history, found = self.history, 0
+        if not history.stops:
+            return 0
+        for itinerary, approvals in history.approvals.items():
+            held = approvals & self.mask
+            stops = self.stops(itinerary) & ~outrun if held else 0
+            if stops:
+                for at in bits(held):
+                    if stops & ~history.ancestors[at]:
+                        found |= 1 << at
+        return found
+
+    def stops(self, itinerary: str) -> int:
+        """Return the contents of this set that stop the approvals of an itinerary."""
+        history, found = self.history, 0
+        families = history.procedure.registers
+        for register, stopping in history.stops.items():
+            if _concerns(families, register, itinerary):
+                found |= stopping
+        for at, outcome in self.replaced.items():
+            found &= ~(1 << at)
+            if any(_concerns(families, register, itinerary) for register in outcome.stops):
+                found |= 1 << at
+        return found & self.mask
+
+    @property
+    def replaced(self) -> Mapping[int, Outcome]:
+        """Corrected content -> what the act in its place does, "in every set that holds the correction"."""
+        if self._replaced is None:
+            held = self.history.corrections & self.mask
+            self._replaced = self._replacements(held) if held else {}
+        return self._replaced
+
+    def _replacements(self, held: int) -> Mapping[int, Outcome]:
+        history = self.history
+        offered: dict[int, list[tuple[int, Mapping[str, Any]]]] = {}
+        found: dict[int, Outcome] = {}
+        for at in bits(held):  # latest first: what corrects a correction comes before it
+            act = self._strongest_act(at, offered.pop(at)) if at in offered else history.messages[at].act
+            target = history.index.get(act["target"], -1)
+            if "new" in act and history.may_correct(target, history.ancestors[at], history.messages[at].sender):
+                offered.setdefault(target, []).append((at, act["new"]))
+        for target, acts in offered.items():
+            if history.acting >> target & 1:
+                found[target] = self._replacement(target, self._strongest_act(target, acts))
+        return found
+
+    def _strongest_act(self, target: int, offered: list[tuple[int, Mapping[str, Any]]]) -> Mapping[str, Any]:
+        """Return the act that stands: of the latest, "the strongest value it sets, then the lowest id"."""
+        latest = self._latest(sum(1 << at for at, _ in offered))
+        acts = [(at, act) for at, act in offered if at in latest]
+        if len(acts) == 1:
+            return acts[0][1]
+        history = self.history
+        ids = sorted(acts, key=lambda one: history.messages[one[0]].id)
+        return max(ids, key=lambda one: self._strength(self._replacement(target, one[1]).sets))[1]
+
+    def _replacement(self, target: int, act: Mapping[str, Any]) -> Outcome:
+        """Return what `target` does with this act in its place, judged on the target's own past."""
+        history = self.history
+        key = (target, id(act))  # the act is part of a held content and lives as long as this history
+        if key not in history.replacements:
+            past = Past(history, history.ancestors[target], self._judge)
+            gap = bool(history.gapped >> target & 1)
+            history.replacements[key] = self._judge(history.messages[target], act, past, gap)
+        return history.replacements[key]
+
+    def _strength(self, sets: Mapping[str, str]) -> int:
+        """Return the rank of the strongest value in its own order."""
+        return max((self.family(register).rank.get(value, -1) for register, value in sets.items()), default=-1)
+
+    # -- what the rules ask ------------------------------------------------------------------------------------------
+
+    def approvals(self, itinerary: str) -> Mapping[str, str]:
+        """Return agency -> its approval of an itinerary."""
+        end = f":{itinerary}"
+        return {
+            register.split(":", 2)[1]: value
+            for register, value in self.voices("approval").items()
+            if register.endswith(end)
+        }
+
+
+def _concerns(families: Mapping[str, Family], register: str, itinerary: str) -> bool:
+    """Whether a stop on this register fells the approvals of an itinerary: with `scope`, only of its own."""
+    family, _, rest = register.partition(":")
+    return not families[family].scope or rest.split(":", 1)[0] == itinerary

@@ -1,0 +1,202 @@
+"""Where a case stands: every reading of one set of core contents, and what one more content makes of it.
+
+Two standings of equal sets are equal, whatever order the contents came in; `digest()` says so in 32 bytes.
+
+Source: standing.md 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Final
+
+from contracts import labels
+from contracts.encoding import blake, compact
+from contracts.procedure import Procedure
+from contracts.standing.fold import history_of, name_agencies, put, settled_ids
+from contracts.standing.history import HISTORY_SETTLED, History, bits
+from contracts.standing.judgement import judge
+from contracts.standing.message import EFFECTIVE, Message, Register, Verdict
+from contracts.standing.past import Past
+
+CLOCK: Final = "clock"
+_TOLERANCE: Final = timedelta(hours=24)
+WIDE: Final = ("hold", "risk", "travelling")
+
+
+class Standing:
+    """The standing of one set; it never changes, `add` returns another one."""
+
+    def __init__(self, history: History, case: str, name: Any) -> None:
+        self._history = history
+        self._case = case
+        self._name = name
+        self._set = Past(history, (1 << len(history.messages)) - 1, judge)
+
+    # -- registers ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def registers(self) -> Mapping[str, Register]:
+        """Every register that has a tip, by name, with its value and all its tips."""
+        found = {}
+        for name in sorted(self._registers()):
+            tips = self._set.tips(name)
+            if tips:
+                found[name] = Register(self._set.value(name), self._history.ids(tips))
+        return found
+
+    def _registers(self) -> set[str]:
+        replaced = (register for outcome in self._set.replaced.values() for register in outcome.sets)
+        return {*self._history.setters, *replaced}
+
+    def value(self, register: str) -> str:
+        """Return the value of a register, also of the derived `risk`, `hold`, `travelling`; "none" where unset."""
+        return self._set.value(register)
+
+    def wide(self) -> Mapping[str, str]:
+        """Return the derived registers: the strongest risk and hold, and whether the person is on the way."""
+        return {name: self._set.value(name) for name in WIDE}
+
+    @cached_property
+    def contested(self) -> tuple[str, ...]:
+        """The registers in which several values stand beside each other, sorted."""
+        return tuple(name for name in self.registers if self._set.contested(name))
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """The verdict of every message by id."""
+        return {one.id: outcome.verdict for one, outcome in self._judged()}
+
+    def _judged(self) -> Iterable[tuple[Message, Any]]:
+        return zip(self._history.messages, self._history.outcomes, strict=True)
+
+    @cached_property
+    def overtaken(self) -> tuple[str, ...]:
+        """The effective decisions that set nothing in this set, sorted."""
+        return self._history.ids(bits(self._set.overtaken))
+
+    @cached_property
+    def against(self) -> tuple[str, ...]:
+        """The departures concurrent with what should have stopped them, sorted."""
+        history, found = self._history, []
+        for at in bits(history.departures):
+            stops = self._set.stops(self._set.outcome(at).against) & ~self._set.overtaken & ~history.ancestors[at]
+            if any(not history.within(at, stop) for stop in bits(stops) if stop != at):
+                found.append(at)
+        return history.ids(found)
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """The ids that are named, not held and not settled, sorted."""
+        named = {named for one in self._history.messages for named in one.after if named not in one.other_case}
+        return tuple(sorted(named - self._history.index.keys() - self._history.settled))
+
+    @cached_property
+    def flags(self) -> Mapping[str, tuple[str, ...]]:
+        """What is noted beside the verdict: `clock`, "a `sent_at` over 24 h before the latest of the same sender"."""
+        history, found = self._history, {}
+        for at, one in enumerate(history.messages):
+            earlier = history.by_sender[one.sender] & history.ancestors[at]
+            if any(history.messages[before].sent_at - one.sent_at > _TOLERANCE for before in bits(earlier)):
+                found[one.id] = (CLOCK,)
+        return found
+
+    @cached_property
+    def forks(self) -> tuple[str, ...]:
+        """The contents of one sender that are concurrent with another of the same sender, both with a whole past."""
+        history, found = self._history, set[int]()
+        for held in history.by_sender.values():
+            whole = held & ~history.gapped
+            for at in bits(whole):
+                others = whole & ((1 << at) - 1) & ~history.ancestors[at]
+                if others:
+                    found |= {at, *bits(others)}
+        return history.ids(found)
+
+    def past(self, content: str) -> frozenset[str]:
+        """Return the ids of the held past of a held content."""
+        mask = self._history.ancestors[self._history.index[content]]
+        return frozenset(self._history.messages[at].id for at in bits(mask))
+
+    # -- members -----------------------------------------------------------------------------------------------------
+
+    def members(self) -> Mapping[str, str]:
+        """Return every agency that carries the referral with its role; an invited one with that of its seat."""
+        return {agency: self._set.role(agency) for agency in sorted(self._set.carriers())}
+
+    @property
+    def seats(self) -> Mapping[str, str]:
+        """The role that each invitation offers, by agency."""
+        return {name.split(":", 1)[1]: value for name, value in self._set.voices("seat").items()}
+
+    @property
+    def responsible(self) -> str:
+        """The one responsible agency, or "none" before there is a root."""
+        return self._set.responsible
+
+    # -- digest ------------------------------------------------------------------------------------------------------
+
+    def document(self) -> bytes:
+        """Return the bytes that the digest is taken of: core only, no time, no local state."""
+        return compact(
+            {
+                "against": self.against,
+                "case": self._case,
+                "flags": sorted([one, list(flags)] for one, flags in self.flags.items()),
+                "missing": self.missing,
+                "overtaken": self.overtaken,
+                "procedure": self._name,
+                "registers": [[name, one.value, one.tips] for name, one in self.registers.items()],
+                "verdicts": sorted(
+                    [one, verdict.name, verdict.rule]
+                    for one, verdict in self.verdicts.items()
+                    if verdict.name != EFFECTIVE
+                ),
+            }
+        )
+
+    def digest(self) -> str:
+        """Return BLAKE2b-256 of the document, in hex."""
+        return blake(labels.STANDING, self.document()).hex()
+
+    # -- one more ----------------------------------------------------------------------------------------------------
+
+    def add(self, message: Message) -> Standing:
+        """Return the standing of this set with one more content."""
+        history = self._history
+        if message.id in history.index or not history.procedure.kinds[message.kind].core:
+            return self
+        if self._turns_back(message):
+            held = {one.id: one for one in (*history.messages, message)}
+            return Standing(history_of(history.procedure, held), self._case, self._name)
+        twin = history.copy()
+        past, gap = twin.place(message)
+        if gap and not twin.named:
+            twin.named = name_agencies(twin, (message,))
+        put(twin, message, past, gap=gap)
+        if twin.settlings != history.settlings and settled_ids(twin) != twin.settled:
+            held = {one.id: one for one in twin.messages}
+            return Standing(history_of(history.procedure, held), self._case, self._name)
+        return Standing(twin, self._case, self._name)
+
+    def _turns_back(self, message: Message) -> bool:
+        """Whether it could change what is judged already: it was named, or it names agencies or settles ids."""
+        history = self._history
+        if message.id in history.settled or message.id in self.missing:
+            return True
+        naming = not message.after or history.procedure.kinds[message.kind].invites or message.kind == HISTORY_SETTLED
+        return naming and bool(history.gapped or history.named)
+
+
+def fold(procedure: Procedure, messages: Iterable[Message], *, case: str, procedure_name: Any = None) -> Standing:
+    """Return the standing of a set of messages, given in any order; side kinds are no part of it.
+
+    `procedure_name` is what the digest's document calls the procedure: name and hash, unless another value is given.
+    """
+    core = {one.id: one for one in messages if procedure.kinds[one.kind].core}
+    name = procedure.reference if procedure_name is None else procedure_name
+    return Standing(history_of(procedure, core), case, name)
