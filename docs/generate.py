@@ -6,6 +6,7 @@ Run `python docs/generate.py` to write them, `python docs/generate.py --check` t
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 import tomllib
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import contracts
+import notary
+import referral
 from contracts.sections import SECTIONS, field_classes
 
 DOCS = Path(__file__).parent
@@ -21,6 +24,11 @@ PROCEDURE = Path(contracts.__file__).parent / "procedures" / "icp.v1.toml"
 HEAD = "<!-- Written by docs/generate.py; change the source named below, then run `make docs`. -->\n"
 
 MANY_CODES = 30
+ROOMS = {
+    "What crosses the boundary": Path(contracts.__file__).parent,
+    "A node": Path(referral.__file__).parent,
+    "The notary": Path(notary.__file__).parent,
+}
 
 Table = Mapping[str, Any]
 
@@ -99,6 +107,54 @@ def sections_page() -> str:
             ),
         )
     return "\n".join(lines) + "\n"
+
+
+def refusals_page() -> str:
+    """Return the reference of refusals: every class that derives from `Refusal`, by its code."""
+    lines = [
+        HEAD,
+        "# Refusals",
+        "",
+        "Every refusal has a stable code: API and command line answer with it, and a journey can expect it.",
+        "The sentence says what to do; it never repeats what was read.",
+        "",
+    ]
+    for title, folder in ROOMS.items():
+        rows = sorted(set(_refusals(folder)))
+        if rows:
+            lines += [f"## {title}", "", *_table(("code", "says"), ((f"`{code}`", says) for code, says in rows))]
+    return "\n".join(lines) + "\n"
+
+
+def _refusals(folder: Path) -> Iterable[tuple[str, str]]:
+    """Yield code and first sentence of the refusals that are written in a folder, read from the source."""
+    classes = {
+        node.name: node
+        for path in sorted(folder.rglob("*.py"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    }
+    for node in classes.values():
+        code = _code(node)
+        if code and _is_refusal(node, classes):
+            yield code, (ast.get_docstring(node) or "").partition("\n")[0]
+
+
+def _is_refusal(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> bool:
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    known = {"Refusal", "FormatRefused"}
+    return any(base in known or (base in classes and _is_refusal(classes[base], classes)) for base in bases)
+
+
+def _code(node: ast.ClassDef) -> str | None:
+    for line in node.body:
+        targets = (
+            line.targets if isinstance(line, ast.Assign) else [line.target] if isinstance(line, ast.AnnAssign) else []
+        )
+        if any(isinstance(target, ast.Name) and target.id == "code" for target in targets):
+            value = getattr(line, "value", None)
+            return str(value.value) if isinstance(value, ast.Constant) else None
+    return None
 
 
 def _kind(name: str, words: Table, procedure: Table) -> list[str]:
@@ -261,6 +317,7 @@ def _read(path: Path) -> dict[str, Any]:
 PAGES: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "kinds.md": kinds_page,
     DOCS / "reference" / "sections.md": sections_page,
+    DOCS / "reference" / "refusals.md": refusals_page,
 }
 
 
