@@ -81,6 +81,10 @@ class Procedure(Protocol):
     def kinds(self) -> Collection[str]:
         """Return the kinds it has, without the version of the wire."""
 
+    @property
+    def functions(self) -> Collection[str]:
+        """Return the functions that an author may have; none of them is a person's name."""
+
     def check_act(self, kind: str, act: Mapping[str, Any]) -> None:
         """Return if `act` fits the closed schema of `kind`, or raise a `Refusal` that names the field."""
 
@@ -286,6 +290,8 @@ def _read(raw: bytes, procedure: Procedure) -> Content:
     if known:
         if "thread" in value:
             raise ContentRefused("`thread`: It is reserved; no kind of this procedure has one.")
+        if sender["function"] not in procedure.functions:
+            raise ContentRefused("`sender`: This procedure has no such function.")
         procedure.check_act(kind, found["act"])
     for guard in found["guards"]:
         _check_guard(guard, sender["function"])
