@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
+from house.skips import pytest_make_collect_report, pytest_runtest_makereport
+from kafka.realkafka import KafkaMissing, RealKafka
 
-REQUIRE_ALL = os.environ.get("REFERRAL_REQUIRE_ALL") == "1"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 # A slow machine is no failure, so no draw has a deadline; a failure names the draw that repeats it.
 settings.register_profile("house", derandomize=True, deadline=None, print_blob=True)
@@ -22,25 +26,26 @@ for _name in ("PERSISTENCE_MODULE", "MAPPER_TOPIC", "CIPHER_TOPIC", "CIPHER_KEY"
     os.environ.pop(_name, None)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn the skip of a test into a failure where nothing may be skipped."""
-    report = yield
-    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"Nothing may be skipped here, and this was: {_reason(report)}"
-    return report
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
+    """Give a real Kafka with TLS and logins, one for the run; a test may break it and leaves it running."""
+    yield from _running(tmp_path_factory.mktemp("kafka"), plaintext=False)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Turn the skip of a whole file into a failure where nothing may be skipped."""
-    report = yield
-    if REQUIRE_ALL and report.skipped:
-        report.outcome = "failed"
-        report.longrepr = f"Nothing may be skipped here, and this file was: {_reason(report)}"
-    return report
+@pytest.fixture(scope="session")
+def loopback_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
+    """Give a real Kafka without TLS and logins, as `referral play --broker kafka` uses it."""
+    yield from _running(tmp_path_factory.mktemp("loopback-kafka"), plaintext=True)
 
 
-def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
-    return str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
+def _running(home: Path, *, plaintext: bool) -> Iterator[RealKafka]:
+    try:
+        broker = RealKafka(home, {"admin": "admin-pw", "be-fp": "be-pw", "hu-fp": "hu-pw"}, plaintext=plaintext)
+    except KafkaMissing as missing:
+        pytest.skip(f"No real Kafka: {missing}")
+    try:
+        broker.format()
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()

@@ -47,12 +47,12 @@ def suite(folder: Path, required: str) -> str:
     """Run the suite in a folder and return what it printed."""
     command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "--rootdir", str(folder)]
     command += ["--continue-on-collection-errors", str(folder)]
-    environment = {**os.environ, "REFERRAL_REQUIRE_ALL": required}
+    environment = {**os.environ, "REFERRAL_REQUIRE_ALL": required, "PYTHONPATH": str(ROOT / "tests")}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False).stdout
 
 
 def test_a_skip_is_told_and_fails_where_nothing_may_be_skipped(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_bytes((ROOT / "tests" / "conftest.py").read_bytes())
+    (tmp_path / "conftest.py").write_text("from house.skips import *\n", encoding="utf-8")
     (tmp_path / "test_one.py").write_text("import pytest\ndef test_java(): pytest.skip('no java')\n", encoding="utf-8")
     (tmp_path / "test_two.py").write_text(
         "import pytest\npytest.skip('no jar', allow_module_level=True)\n", encoding="utf-8"
