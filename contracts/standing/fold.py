@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contracts.procedure import Procedure
 from contracts.standing.history import History, bits
 from contracts.standing.judgement import judge
-from contracts.standing.message import REFUSED, Message
+from contracts.standing.message import Message
 from contracts.standing.past import Past
 
 
@@ -85,10 +85,11 @@ def name_agencies(history: History, behind: Iterable[Message]) -> dict[str, set[
     that no outsider invites itself behind a made-up id."
     """
     named: dict[str, set[str]] = {}
-    held = [one for one, outcome in zip(history.messages, history.outcomes, strict=True) if outcome.verdict.name != REFUSED]
     invitations = []
-    for message in (*held, *behind):
+    for message in (*history.messages, *behind):
         if not message.after:
+            if not (history.procedure.kinds[message.kind].opening and message.case_fits):
+                continue  # refused: whoever writes a content without a past is not heard about its members
             for agency, role in ((message.sender, message.role), *message.audience):
                 named.setdefault(agency, set()).add(role)
         elif history.procedure.kinds[message.kind].invites:

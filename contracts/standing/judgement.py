@@ -140,30 +140,29 @@ class Case:
         if not self.message.after:
             yield from self._root()
             return
-        sender = self.message.sender
-        held = self.past.members.get(sender, UNSET)
+        held = self.past.members.get(self.message.sender, UNSET)
         if held == UNSET or held in GONE:
             yield "member"
-        elif not self._may_send(held):
+        elif self.message.role != self.past.role(self.message.sender):
             yield "role"
         if {agency for agency, _ in self.message.audience} != self._audience():
             yield "audience"
+        if not self._may_send(held):
+            yield "role"
 
     def _root(self) -> Iterator[str]:
-        """Yield role, and the role that a root names too often or too seldom in its audience."""
-        roles = self.history.procedure.member_roles
-        if self.message.role not in roles or not {"any", "member", self.message.role} & self.kind.senders:
-            yield "role"
+        """Yield the role that a root names too often or too seldom in its audience, and role."""
         named = [role for _, role in self.message.audience]
         for role, (least, most) in self.kind.root_names.items():
             if not least <= named.count(role) <= most:
                 yield role
+        roles = self.history.procedure.member_roles
+        if self.message.role not in roles or not {"any", "member", self.message.role} & self.kind.senders:
+            yield "role"
 
     def _may_send(self, held: str) -> bool:
-        """Whether the claimed role is the one held in the past, and the kind may come from it."""
+        """Whether the kind may come from an agency that holds this in its past."""
         sender, senders = self.message.sender, self.kind.senders
-        if self.message.role != self.past.role(sender):
-            return False
         if "any" in senders or ("self" in senders and self.act.get("agency") == sender):
             return True
         if held == INVITED:
@@ -175,7 +174,7 @@ class Case:
     def _audience(self) -> set[str]:
         """Return "the members of the content's own past, without its sender, plus the agency" that it invites."""
         named = {self.act["agency"]} if self.kind.invites else set()
-        return (self.past.carriers() | named) - {self.message.sender}
+        return (self.past.carriers() - {self.message.sender}) | named
 
     def _references(self) -> Iterator[str]:
         """Yield what a content names wrongly: another version, another case, contents that are no core ancestors."""
@@ -294,13 +293,21 @@ class Case:
 
     def sets(self, variant: Variant | None, flagged: bool) -> dict[str, str]:
         """Return register -> value of what this message sets when it counts."""
-        found: dict[str, str] = {}
+        found = self._alarm()
         if variant is None:
             return found
         extra = variant.sets_flagged if flagged else variant.sets_unflagged
         for setting in (*variant.sets, *extra):
             found.update(self._set(setting))
         return found
+
+    def _alarm(self) -> dict[str, str]:
+        """Return what a correction sets by itself: "a correction that raises an alarm" opens a closed case."""
+        if self.kind.name == CORRECTION and "new" in self.act:
+            target = self.history.index[self.act["target"]]
+            if self.past.replacement(target, self.act["new"]).sets.get("case") == "open":
+                return {"case": "open"}
+        return {}
 
     def _set(self, setting: Setting) -> Iterator[tuple[str, str]]:
         if setting.register.written == "member:{audience}":
@@ -365,6 +372,8 @@ def _judge_behind_gap(case: Case) -> Outcome:
     if kind.fact:
         if kind.name == CORRECTION and case.sees_target() and not case.corrects():
             return Outcome(Verdict(VOID, "target"))
+        if kind.name == CORRECTION and not case.sees_target():
+            return Outcome(Verdict(PENDING))  # there is nothing yet in whose place it could stand
         return _outcome(case, variant, Verdict(EFFECTIVE))
     if variant is not None and variant.protection and not message.other_procedure:
         allowed = message.role in kind.senders or bool({"any", "member"} & kind.senders)

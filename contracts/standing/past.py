@@ -270,7 +270,7 @@ class Past:
                 offered.setdefault(target, []).append((at, act["new"]))
         for target, acts in offered.items():
             if history.acting >> target & 1:
-                found[target] = self._replacement(target, self._strongest_act(target, acts))
+                found[target] = self.replacement(target, self._strongest_act(target, acts))
         return found
 
     def _strongest_act(self, target: int, offered: list[tuple[int, Mapping[str, Any]]]) -> Mapping[str, Any]:
@@ -281,9 +281,9 @@ class Past:
             return acts[0][1]
         history = self.history
         ids = sorted(acts, key=lambda one: history.messages[one[0]].id)
-        return max(ids, key=lambda one: self._strength(self._replacement(target, one[1]).sets))[1]
+        return max(ids, key=lambda one: self._strength(self.replacement(target, one[1]).sets))[1]
 
-    def _replacement(self, target: int, act: Mapping[str, Any]) -> Outcome:
+    def replacement(self, target: int, act: Mapping[str, Any]) -> Outcome:
         """Return what `target` does with this act in its place, judged on the target's own past."""
         history = self.history
         key = (target, id(act))  # the act is part of a held content and lives as long as this history

@@ -97,13 +97,24 @@ class Standing:
 
     @cached_property
     def flags(self) -> Mapping[str, tuple[str, ...]]:
-        """What is noted beside the verdict: `clock`, "a `sent_at` over 24 h before the latest of the same sender"."""
+        """What is noted beside the verdict: `clock`, "a `sent_at` over 24 h before the latest of the same sender".
+
+        Only of what counts, and not "while its past has a gap".
+        """
         history, found = self._history, {}
-        for at, one in enumerate(history.messages):
-            earlier = history.by_sender[one.sender] & history.ancestors[at]
-            if any(history.messages[before].sent_at - one.sent_at > _TOLERANCE for before in bits(earlier)):
-                found[one.id] = (CLOCK,)
+        messages = history.messages
+        for sender in history.by_sender.values():
+            latest = max(messages[at].sent_at for at in bits(sender)) - _TOLERANCE
+            for at in bits(sender & history.acting & ~history.gapped):
+                one = messages[at]
+                if one.sent_at < latest and self._behind_itself(at, sender):
+                    found[one.id] = (CLOCK,)
         return found
+
+    def _behind_itself(self, at: int, sender: int) -> bool:
+        messages = self._history.messages
+        earlier = bits(sender & self._history.ancestors[at])
+        return any(messages[before].sent_at - messages[at].sent_at > _TOLERANCE for before in earlier)
 
     @cached_property
     def forks(self) -> tuple[str, ...]:
