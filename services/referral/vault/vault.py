@@ -1,0 +1,287 @@
+"""Data keys and private keys of one node: nothing else touches key bytes, and what is erased here is erased.
+
+Two files in a folder of mode 0700: `vault.sqlite` (keyring.py) and `epochs.sqlite` (epochs.py). The vault commits
+before the event store on every write: a crash between the two leaves a key without an event, never an event without
+its key.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from contracts.encoding import b64
+from contracts.signing import public_signing, sign_bytes
+from referral.vault import rest
+from referral.vault.epochs import EpochKeys
+from referral.vault.errors import CaseErased, KeyUnknown, SealRefused, SectionErased
+from referral.vault.keyring import Key, Keyring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from referral.vault.unlock import Unlock
+
+T = TypeVar("T")
+
+IDENTITY: Final = "identity"
+SIGNING: Final = "signing"
+CASE: Final = "case"
+SECTION: Final = "section"
+NODE: Final = "node"
+ORPHAN_AGE: Final = timedelta(days=7)
+
+# What a key kind's erasure is called; the other kinds are never erased, they are replaced.
+_ERASED: Final = MappingProxyType({CASE: CaseErased, SECTION: SectionErased})
+
+
+class Vault:
+    """The keys of one node, unlocked. Any thread may call any method."""
+
+    def __init__(self, keyring: Keyring, epochs: EpochKeys, now: Callable[[], datetime]) -> None:
+        """Use `Vault.create` or `Vault.unlock`."""
+        self._keyring = keyring
+        self._epochs = epochs
+        self._now = now
+
+    @classmethod
+    def create(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
+        """Make the vault in `folder`; `VaultExists` if there is one. `now` gives aware UTC times."""
+        keyring = Keyring.make(folder, unlock, now)
+        return cls(keyring, EpochKeys(folder, keyring, make=True), now)
+
+    @classmethod
+    def unlock(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
+        """Open the vault in `folder`; `VaultMissing`, `VaultExposed` or `VaultLocked`."""
+        keyring = Keyring.open(folder, unlock, now)
+        try:
+            return cls(keyring, EpochKeys(folder, keyring, make=False), now)
+        except BaseException:
+            keyring.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close both files and forget the keys."""
+        self._epochs.close()
+        self._keyring.close()
+
+    # Identity and signing keys.
+
+    def new_identity(self) -> bytes:
+        """Make an identity key and return its public half (32 bytes); the newest one signs from now on."""
+        return self._new_seed(IDENTITY)
+
+    def new_signing_key(self) -> bytes:
+        """Make a signing key and return its public half (32 bytes)."""
+        return self._new_seed(SIGNING)
+
+    def sign_identity(self, message: bytes) -> bytes:
+        """Return the newest identity key's 64-byte Ed25519 signature over `message`, which begins with its label."""
+        identities = self._keyring.names(IDENTITY)
+        if not identities:
+            raise KeyUnknown("The vault has no identity key.")
+        return self._with_seed(IDENTITY, identities[-1][0], lambda seed: sign_bytes(seed, message))
+
+    def sign(self, public: bytes, message: bytes) -> bytes:
+        """Return the 64-byte signature of a signing key over `message` (`contracts.signing.signed_bytes`)."""
+        return self.with_seed(public, lambda seed: sign_bytes(seed, message))
+
+    def with_seed(self, public: bytes, use: Callable[[bytes], T]) -> T:
+        """Return what `use` makes of a signing key's seed: for contracts' functions that take one and keep none."""
+        return self._with_seed(SIGNING, b64(public), use)
+
+    def _new_seed(self, kind: str) -> bytes:
+        seed = rest.new_key()
+        public = public_signing(seed)
+        with self._keyring.writing() as cursor:
+            self._keyring.keep(cursor, kind, b64(public), seed)
+        return public
+
+    def _with_seed(self, kind: str, name: str, use: Callable[[bytes], T]) -> T:
+        with self._keyring.reading():
+            key = self._keyring.find(kind, name)
+        if key is None:
+            raise KeyUnknown
+        return use(key.secret)
+
+    # Epoch keys.
+
+    def new_epoch_keys(self, days: Sequence[date]) -> list[tuple[date, bytes, bytes]]:
+        """Return (day, kid, public) for each of `days`; a day keeps the key it has. Publish after this returned."""
+        return self._epochs.make(days)
+
+    def epoch_private(self, kid: bytes) -> bytes | None:
+        """Return the private half that an envelope names by its 8-byte kid, or None."""
+        return self._epochs.private(kid)
+
+    def epoch_days(self) -> list[date]:
+        """Return the days that have a key, oldest first."""
+        return self._epochs.days()
+
+    def destroy_epoch_keys(self, before: date) -> int:
+        """Destroy the keys of all days before `before` (`epochs.first_day_kept(today)`); return how many."""
+        return self._epochs.destroy(before)
+
+    # Events: one key for each case.
+
+    def open_case(self, case: str) -> None:
+        """Make the key of a case unless it has one; `CaseErased` if it had one."""
+        self.open_cases((case,))
+
+    def open_cases(self, cases: Collection[str]) -> None:
+        """The same for several cases, in one transaction."""
+        with self._keyring.reading():
+            missing = [case for case in dict.fromkeys(cases) if self._keyring.find(CASE, case) is None]
+            if not missing:
+                return
+            with self._keyring.writing() as cursor:
+                for case in missing:
+                    if self._keyring.is_erased(CASE, case):
+                        raise CaseErased
+                    self._keyring.keep(cursor, CASE, case, rest.new_key())
+
+    def seal_each(self, case: str, items: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+        """Seal many (aad, plain) of one case at one look into the vault."""
+        with self._keyring.reading():
+            key = self._need(CASE, case)
+        return [rest.seal(key.secret, key.key_id, aad, plain) for aad, plain in items]
+
+    def seal(self, case: str, aad: bytes, plain: bytes) -> bytes:
+        """Return `plain` sealed under a key derived from the case key for this use; it opens with the same `aad`."""
+        return self.seal_each(case, ((aad, plain),))[0]
+
+    def open(self, case: str, aad: bytes, sealed: bytes) -> bytes:
+        """Return what `seal` was given; `SealRefused`, `CaseErased`, or `KeyUnknown`."""
+        opened = self.open_each(case, ((aad, sealed),))[0]
+        if isinstance(opened, SealRefused):
+            raise opened
+        return opened
+
+    def open_each(self, case: str, items: Iterable[tuple[bytes, bytes]]) -> list[bytes | SealRefused]:
+        """Open many (aad, sealed) of one case at one look into the vault; what does not open is a refusal instead."""
+        with self._keyring.reading():
+            key = self._need(CASE, case)
+        return [_opened(key, aad, sealed) for aad, sealed in items]
+
+    def missing_keys(self, named: Iterable[tuple[str, bytes]]) -> list[str]:
+        """Return the cases of (case, key id) whose key is neither there under that id nor recorded as erased."""
+        erased = self._keyring.erased_names(CASE)
+        held = {name: key_id for name, key_id, _made in self._keyring.names(CASE)}
+        return [case for case, key_id in named if case not in erased and held.get(case) != key_id]
+
+    def erase_case(self, case: str) -> None:
+        """Destroy the key of a whole case, and record it. Its sections have keys of their own: erase those too."""
+        self._keyring.destroy(CASE, (case,))
+
+    # Sections: one key for each section of each message.
+
+    def keep_sections(self, items: Sequence[tuple[str, str]]) -> None:
+        """Make a key for each (content id, commitment), in one transaction; call it before the event is stored."""
+        names = [_section(item) for item in dict.fromkeys(items)]
+        with self._keyring.writing() as cursor:
+            for name in names:
+                if self._keyring.is_erased(SECTION, name):
+                    raise SectionErased
+                if self._keyring.find(SECTION, name) is None:
+                    self._keyring.keep(cursor, SECTION, name, rest.new_key())
+        # The keys are on the disk. If we stop here they are orphans, which `collect_orphans` destroys after 7 days.
+
+    def seal_section(self, content_id: str, commitment: str, body: bytes) -> bytes:
+        """Return a section's body sealed under its own key, bound to its message and commitment."""
+        name = _section((content_id, commitment))
+        with self._keyring.reading():
+            key = self._need(SECTION, name)
+        return rest.seal(key.secret, key.key_id, name.encode(), body)
+
+    def open_section(self, content_id: str, commitment: str, sealed: bytes) -> bytes:
+        """Return the body of a section; `SectionErased`, `KeyUnknown` or `SealRefused`."""
+        name = _section((content_id, commitment))
+        with self._keyring.reading():
+            key = self._need(SECTION, name)
+        return rest.open_sealed(key.secret, name.encode(), sealed)
+
+    def has_section(self, content_id: str, commitment: str) -> bool:
+        """Say whether the vault holds the key of this section."""
+        with self._keyring.reading():
+            return self._keyring.find(SECTION, _section((content_id, commitment))) is not None
+
+    def is_section_erased(self, content_id: str, commitment: str) -> bool:
+        """Say whether the key of this section was destroyed by an erasure."""
+        with self._keyring.reading():
+            return self._keyring.is_erased(SECTION, _section((content_id, commitment)))
+
+    def missing_sections(self, named: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return those of (content id, commitment) whose key is neither there nor recorded as erased."""
+        known = self._keyring.erased_names(SECTION) | {name for name, _id, _made in self._keyring.names(SECTION)}
+        return [item for item in named if _section(item) not in known]
+
+    def erase_sections(self, items: Collection[tuple[str, str]]) -> int:
+        """Destroy and record the keys of (content id, commitment), in one transaction; return how many were there."""
+        return self._keyring.destroy(SECTION, [_section(item) for item in items])
+
+    def collect_orphans(self, known: Collection[str]) -> int:
+        """Destroy section keys older than 7 days whose content id no event names (`known` holds all that do)."""
+        before = self._now() - ORPHAN_AGE
+        orphans = [
+            name
+            for name, _id, made_at in self._keyring.names(SECTION)
+            if made_at < before and name.partition("/")[0] not in known
+        ]
+        return self._keyring.destroy(SECTION, orphans, record=False) if orphans else 0
+
+    # The node itself.
+
+    def seal_own(self, aad: bytes, plain: bytes) -> bytes:
+        """Return `plain` sealed under the node's own key, made at first use: for what belongs to no case."""
+        with self._keyring.reading():
+            key = self._keyring.find(NODE, NODE)
+            if key is None:
+                with self._keyring.writing() as cursor:
+                    key = self._keyring.keep(cursor, NODE, NODE, rest.new_key())
+        return rest.seal(key.secret, key.key_id, aad, plain)
+
+    def open_own(self, aad: bytes, sealed: bytes) -> bytes:
+        """Return what `seal_own` was given."""
+        with self._keyring.reading():
+            key = self._need(NODE, NODE)
+        return rest.open_sealed(key.secret, aad, sealed)
+
+    def rewrap(self) -> bool:
+        """Re-make the vault key if it is 30 days old and wrap every live key anew; say whether it was due."""
+        if not self._keyring.rewrap_due():
+            return False
+        # A crash after any of the three steps leaves two generations of the vault key, both of which unwrap; the next
+        # call goes on from there.
+        self._keyring.begin_rewrap()
+        self._epochs.rewrap()
+        self._keyring.end_rewrap()
+        return True
+
+    def _need(self, kind: str, name: str) -> Key:
+        key = self._keyring.find(kind, name)
+        if key is None:
+            if kind in _ERASED and self._keyring.is_erased(kind, name):
+                raise _ERASED[kind]
+            raise KeyUnknown
+        return key
+
+
+def _opened(key: Key, aad: bytes, sealed: bytes) -> bytes | SealRefused:
+    try:
+        return rest.open_sealed(key.secret, aad, sealed)
+    except SealRefused as refusal:
+        return refusal
+
+
+def _section(item: tuple[str, str]) -> str:
+    return f"{item[0]}/{item[1]}"
