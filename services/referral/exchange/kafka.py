@@ -24,6 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    InvalidReplicationFactorError,
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 STOP_LIMIT: Final = 10.0  # seconds: a producer with a batch that nobody takes would never stop
 KILL_LIMIT: Final = 1.0  # seconds for what is cut off after that
+TOO_FEW: Final = InvalidReplicationFactorError.errno  # brokers that are up, also while the only one starts
+AGAIN: Final = 0.2  # seconds between two tries of an operator's request
 
 _log = logging.getLogger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -272,15 +275,21 @@ class KafkaBroker:
 async def create_topics(
     settings: KafkaSettings, topics: Sequence[str], *, partitions: int, replicas: int, config: Mapping[str, str]
 ) -> None:
-    """Create those of `topics` that are not there, for `provision`; an existing one stays as it is."""
+    """Create those of `topics` that are not there, for `provision`; an existing one stays as it is.
+
+    While fewer brokers than `replicas` are up it tries again, until our patience ends.
+    """
     wanted = [NewTopic(topic, partitions, replicas, topic_configs=dict(config)) for topic in topics]
     with reasons() as heard:
         try:
             async with asyncio.timeout(settings.patience), _administrator(settings) as admin:
-                answer = await admin.create_topics(wanted)
-                for _topic, code, *_text in answer.topic_errors:  # it does not raise them
-                    if code not in (0, TopicAlreadyExistsError.errno):
+                while wanted:
+                    answer = await admin.create_topics(wanted)
+                    codes = {topic: code for topic, code, *_text in answer.topic_errors}  # it does not raise them
+                    for code in set(codes.values()) - {0, TopicAlreadyExistsError.errno, TOO_FEW}:
                         raise for_code(code)
+                    wanted = [topic for topic in wanted if codes[topic.name] == TOO_FEW]
+                    await asyncio.sleep(AGAIN if wanted else 0)
         except (KafkaError, OSError, TimeoutError) as error:
             raise _named(error, heard) from error
 

@@ -1,0 +1,1 @@
+"""What people decide: the case, consent, the commands and their rules. No IO, no clock, no keys: it returns drafts."""

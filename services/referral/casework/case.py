@@ -1,0 +1,350 @@
+"""A case as its agency holds it: every message with its signed bytes, in the order in which this node came to know them.
+
+Rules stand in `draft.py` and in the fold; here is state and nothing else. No event carries a section in the clear: a
+section travels through the aggregate as bytes that only the vault opens, and the aggregate does not keep them.
+What is stored: signed contents (their `act` holds codes only), receipts, refusals, erasures.
+Trust: whoever edits these events is found, because the chain of events is anchored in the notary (architecture.md 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
+
+from contracts.content import Content, case_id, read
+from contracts.encoding import unb64
+from contracts.procedure import procedure
+from contracts.standing import Message
+
+
+PROCEDURE: Final = "icp.v1"
+
+
+def aggregate_id(case: str) -> UUID:
+    """Return the id under which the store keeps the case: its 16 bytes."""
+    return UUID(bytes=unb64(case, 16))
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A content's bytes with their signature; `opens` tells whether its `case` fits its sender and salt."""
+
+    content: bytes
+    skid: str
+    signature: bytes
+    opens: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of the case as this node holds it; `sections` are the commitments whose bytes this node was given."""
+
+    content: Content
+    message: Message
+    skid: str
+    signature: bytes
+    ours: bool
+    recorded_at: datetime
+    versions: tuple[int, ...]
+    sections: frozenset[str]
+
+    @property
+    def version(self) -> int:
+        """Return the place of the message in this node's history of the case."""
+        return self.versions[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptHeld:
+    """A receipt of a partner: its stage, the reason of a failure, when it was issued, and the signed bytes."""
+
+    agency: str
+    stage: str
+    reason: str
+    at: datetime
+    recorded_at: datetime
+    statement: bytes
+    skid: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A section that was erased here, on which ground, when."""
+
+    ground: str
+    approver: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A content that this node refused to store as part of the case."""
+
+    sender: str
+    reason: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class _State:
+    entries: dict[str, Entry] = field(default_factory=dict)
+    receipts: dict[str, dict[tuple[str, str], ReceiptHeld]] = field(default_factory=dict)
+    refused: dict[str, Refused] = field(default_factory=dict)
+    erased: dict[tuple[str, str], Erased] = field(default_factory=dict)
+
+
+class Case(BaseAggregate[UUID]):
+    """One referral to one requested side, by its random id (standing.md 1)."""
+
+    TOPIC = "case"
+
+    class Event(AggregateEvent):
+        """What happened to the case on this node."""
+
+    class Opened(Event, AggregateCreated):
+        """The case was created here (with its salt) or came with a partner's message (without)."""
+
+        TOPIC = "case/opened/1"
+        case: str
+        salt: bytes
+
+    class MessageSent(Event):
+        """This agency signed a message; its sections are sealed under keys of the vault, by commitment."""
+
+        TOPIC = "case/message-sent/1"
+        content: bytes
+        skid: str
+        signature: bytes
+        opens: bool
+        sections: dict[str, bytes]
+
+        def apply(self, aggregate: Case) -> None:
+            """Hold the message as ours."""
+            aggregate.hold(_entry(self, ours=True))
+
+    class MessageReceived(Event):
+        """A partner's message was opened, verified and stored; `returned_by` names who gave it back, if not its author."""
+
+        TOPIC = "case/message-received/1"
+        content: bytes
+        skid: str
+        signature: bytes
+        opens: bool
+        sections: dict[str, bytes]
+        returned_by: str
+
+        def apply(self, aggregate: Case) -> None:
+            """Hold the message as a partner's."""
+            aggregate.hold(_entry(self, ours=False))
+
+    class SectionsReceived(Event):
+        """Sections of a message already held came later (a later member, a correction of what was sent)."""
+
+        TOPIC = "case/sections-received/1"
+        content_id: str
+        sections: dict[str, bytes]
+
+        def apply(self, aggregate: Case) -> None:
+            """Note which sections the message now has here."""
+            held = aggregate.entries[self.content_id]
+            aggregate.entries[self.content_id] = replace(
+                held,
+                sections=held.sections | frozenset(self.sections),
+                versions=(*held.versions, self.originator_version),
+            )
+
+    class MessageRefused(Event):
+        """A content was refused: it is no part of the case."""
+
+        TOPIC = "case/message-refused/1"
+        content_id: str
+        sender: str
+        reason: str
+
+        def apply(self, aggregate: Case) -> None:
+            """Remember the refusal: a repeat gets the same answer."""
+            aggregate.refused[self.content_id] = Refused(self.sender, self.reason, self.timestamp)
+
+    class ReceiptRecorded(Event):
+        """A partner's receipt for messages of this case arrived."""
+
+        TOPIC = "case/receipt-recorded/1"
+        agency: str
+        stage: str
+        items: tuple[tuple[str, str], ...]
+        at: datetime
+        statement: bytes
+        skid: str
+        signature: bytes
+
+        def apply(self, aggregate: Case) -> None:
+            """Keep the first receipt of each stage from each partner."""
+            for content, reason in self.items:
+                held = ReceiptHeld(
+                    self.agency, self.stage, reason, self.at, self.timestamp, self.statement, self.skid, self.signature
+                )
+                aggregate.receipts.setdefault(content, {}).setdefault((self.agency, self.stage), held)
+
+    class SectionErased(Event):
+        """A section's key was destroyed; its commitment stays."""
+
+        TOPIC = "case/section-erased/1"
+        content_id: str
+        commitment: str
+        ground: str
+        approver: str
+
+        def apply(self, aggregate: Case) -> None:
+            """Remember that the section is gone, and why."""
+            erased = Erased(self.ground, self.approver, self.timestamp)
+            aggregate.erased.setdefault((self.content_id, self.commitment), erased)
+
+    def __init__(self, case: str, salt: bytes) -> None:
+        """Begin empty; `salt` is empty unless this agency opened the case."""
+        self.case = case
+        self.salt = salt
+        self._state = _State()
+
+    @classmethod
+    def open(cls, case: str, salt: bytes, now: datetime) -> Case:
+        """Return a new case; `salt` is empty for a case that a partner opened."""
+        return cls._create(cls.Opened, id=aggregate_id(case), case=case, salt=salt, timestamp=now)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """Every message held, by content id, in the order of their coming."""
+        return self._state.entries
+
+    @property
+    def receipts(self) -> dict[str, dict[tuple[str, str], ReceiptHeld]]:
+        """Receipts of partners by content id, then by (agency, stage)."""
+        return self._state.receipts
+
+    @property
+    def refused(self) -> dict[str, Refused]:
+        """Contents that were refused, by their id."""
+        return self._state.refused
+
+    @property
+    def erased(self) -> dict[tuple[str, str], Erased]:
+        """Sections erased here, by (content id, commitment)."""
+        return self._state.erased
+
+    def hold(self, entry: Entry) -> None:
+        """Add a message to the state: called while events are applied, never from outside."""
+        self._state.entries[entry.content.id] = entry
+
+    def messages(self) -> list[Message]:
+        """Return what the fold reads: every message held."""
+        return [entry.message for entry in self.entries.values()]
+
+    def opened_by(self, fingerprint: str) -> bool:
+        """Say whether the agency with this identity fingerprint created the case."""
+        return bool(self.salt) and self.case == case_id(fingerprint, self.salt)
+
+    def holds(self, content_id: str) -> bool:
+        """Say whether the message is part of the case here."""
+        return content_id in self.entries
+
+    def receipt(self, content_id: str, agency: str, stage: str) -> ReceiptHeld | None:
+        """Return the receipt of this stage that `agency` gave for the message, if it did."""
+        return self.receipts.get(content_id, {}).get((agency, stage))
+
+    def send(self, signed: Signed, sections: dict[str, bytes], now: datetime) -> None:
+        """Record a message of ours; its keys are in the vault already."""
+        self.trigger_event(
+            self.MessageSent,
+            content=signed.content,
+            skid=signed.skid,
+            signature=signed.signature,
+            opens=signed.opens,
+            sections=sections,
+            timestamp=now,
+        )
+
+    def receive(self, signed: Signed, sections: dict[str, bytes], now: datetime, returned_by: str = "") -> None:
+        """Record a message of a partner that was opened and verified."""
+        self.trigger_event(
+            self.MessageReceived,
+            content=signed.content,
+            skid=signed.skid,
+            signature=signed.signature,
+            opens=signed.opens,
+            sections=sections,
+            returned_by=returned_by,
+            timestamp=now,
+        )
+
+    def receive_sections(self, content_id: str, sections: dict[str, bytes], now: datetime) -> None:
+        """Record sections of a message already held."""
+        self.trigger_event(self.SectionsReceived, content_id=content_id, sections=sections, timestamp=now)
+
+    def refuse(self, content_id: str, sender: str, reason: str, now: datetime) -> None:
+        """Record that a content is no part of the case."""
+        self.trigger_event(
+            self.MessageRefused, content_id=content_id, sender=sender, reason=reason, timestamp=now
+        )
+
+    def record_receipt(self, receipt: ReceiptHeld, items: tuple[tuple[str, str], ...]) -> None:
+        """Record a partner's receipt for `items`: (content id, reason of a failure or empty)."""
+        self.trigger_event(
+            self.ReceiptRecorded,
+            agency=receipt.agency,
+            stage=receipt.stage,
+            items=items,
+            at=receipt.at,
+            statement=receipt.statement,
+            skid=receipt.skid,
+            signature=receipt.signature,
+            timestamp=receipt.recorded_at,
+        )
+
+    def erase_section(self, content_id: str, commitment: str, erased: Erased) -> None:
+        """Record that a section's key is gone."""
+        self.trigger_event(
+            self.SectionErased,
+            content_id=content_id,
+            commitment=commitment,
+            ground=erased.ground,
+            approver=erased.approver,
+            timestamp=erased.at,
+        )
+
+
+def message_of(content: Content, *, opens: bool) -> Message:
+    """Return what the fold reads of a content (standing.md 3)."""
+    return Message(
+        id=content.id,
+        kind=content.kind,
+        sender=content.sender,
+        role=content.role,
+        function=content.function,
+        act=content.act,
+        after=content.after,
+        audience=tuple((one.agency, one.role) for one in content.audience),
+        sent_at=content.sent_at,
+        respond_by=content.respond_by,
+        in_reply_to=content.in_reply_to,
+        supersedes=content.supersedes,
+        case_fits=opens,
+        other_procedure=not content.known,
+    )
+
+
+def _entry(stored: Case.MessageSent | Case.MessageReceived, *, ours: bool) -> Entry:
+    content = read(stored.content, procedure(PROCEDURE))
+    return Entry(
+        content=content,
+        message=message_of(content, opens=stored.opens),
+        skid=stored.skid,
+        signature=stored.signature,
+        ours=ours,
+        recorded_at=stored.timestamp,
+        versions=(stored.originator_version,),
+        sections=frozenset(stored.sections),
+    )

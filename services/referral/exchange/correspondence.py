@@ -1,0 +1,123 @@
+"""What this node says to other nodes outside any case, written down when it is due and made when it is sent.
+
+A row names a recipient, a type and a subject and nothing else, so that what goes out is what is true then: receipts as
+they were first issued, contents as they are held, sections that may still be read. An equal row that waits is not
+doubled; what was sent is forgotten, because a partner who missed it asks again (standing.md 5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from contracts.encoding import compact
+from contracts.node_statement import Body, ErasureAnswer, ErasureRequest, GapRequest, Returned, ReturnedContent, Sync
+from contracts.receipts import Receipt, gather
+from referral.exchange.deliveries import SQL, seconds
+from referral.exchange.holdings import held, readable_by
+
+if TYPE_CHECKING:
+    from referral.node import Node
+    from referral.store import Cursor
+
+RECEIPTS: Final = "receipts"
+GAP_REQUEST: Final = "gap-request"
+RETURNED: Final = "returned"
+SYNC: Final = "sync"
+ERASURE_REQUEST: Final = "erasure-request"
+ERASURE_ANSWER: Final = "erasure-answer"
+RETURNED_AT_ONCE: Final = 160_000  # bytes of contents and sections in one statement, as base64url within an envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row that waits: its number, for whom, of what type, about what."""
+
+    row: int
+    recipient: str
+    type: str
+    subject: tuple[str, ...]
+
+
+def owe(cursor: Cursor, recipient: str, kind: str, subject: Iterable[str], now: datetime) -> None:
+    """Write down that `recipient` is owed a statement of this type about this subject."""
+    row = {"recipient": recipient, "type": kind, "subject": compact(list(subject)).decode(), "made_at": seconds(now)}
+    cursor.execute(SQL["add_statement"], row)
+
+
+def due(cursor: Cursor, limit: int) -> list[Due]:
+    """Return what waits, oldest first."""
+    rows = cursor.execute(SQL["due_statements"], {"limit": limit}).fetchall()
+    return [Due(row, recipient, kind, tuple(json.loads(subject))) for row, recipient, kind, subject in rows]
+
+
+def bodies(node: Node, cursor: Cursor, waiting: Iterable[Due]) -> Iterator[tuple[str, Body]]:
+    """Yield (recipient, body) for the rows of `waiting`; receipts for one recipient go together, up to 64 in each."""
+    receipts: dict[str, list[Receipt]] = {}
+    for one in waiting:
+        if one.type == RECEIPTS:
+            receipts.setdefault(one.recipient, []).extend(issued(cursor, one.subject[0], one.recipient))
+        else:
+            yield from ((one.recipient, body) for body in _body(node, one))
+    for recipient, found in receipts.items():
+        yield from ((recipient, body) for body in gather(found))
+
+
+def issued(cursor: Cursor, content_id: str, recipient: str) -> list[Receipt]:
+    """Return the receipts issued to `recipient` for a message, first to last."""
+    rows = cursor.execute(SQL["issued_receipts"], {"content_id": content_id, "recipient": recipient}).fetchall()
+    return [Receipt(content_id, stage, datetime.fromtimestamp(at, UTC), reason or None) for stage, reason, at in rows]
+
+
+def keep(cursor: Cursor, recipient: str, receipt: Receipt) -> None:
+    """Keep a receipt as issued: the first of its stage stands for ever."""
+    row = {"content_id": receipt.id, "recipient": recipient, "stage": receipt.stage, "reason": receipt.reason or ""}
+    cursor.execute(SQL["issue_receipt"], row | {"at": seconds(receipt.at)})
+
+
+def _body(node: Node, one: Due) -> Iterator[Body]:
+    case, *rest = one.subject
+    match one.type:
+        case "gap-request":
+            yield GapRequest(case, tuple(rest))
+        case "returned":
+            yield from _returned(node, one.recipient, case, rest)
+        case "sync":
+            found = held(node, case)
+            if found is not None:
+                yield Sync((found,))
+        case "erasure-request":
+            yield ErasureRequest(case, tuple(rest[1:]), rest[0])
+        case "erasure-answer":
+            yield _answer(case, rest)
+
+
+def _answer(request: str, rest: list[str]) -> ErasureAnswer:
+    return ErasureAnswer(request, "retained", rest[0]) if rest else ErasureAnswer(request, "done")
+
+
+def _returned(node: Node, asker: str, case: str, ids: list[str]) -> Iterator[Body]:
+    """Give back what is held, in statements that fit an envelope; a section that does not fit stays out."""
+    found = node.store.load(case)
+    if found is None:
+        return
+    batch: list[ReturnedContent] = []
+    size = 0
+    for content_id in ids:
+        entry: Any = found.entries.get(content_id)
+        if entry is None:
+            continue
+        sections = readable_by(node, found, entry, asker)
+        length = len(entry.content.raw) + sum(len(one.body) for one in sections if hasattr(one, "body"))
+        if length > RETURNED_AT_ONCE:
+            sections, length = (), len(entry.content.raw)
+        if batch and size + length > RETURNED_AT_ONCE:
+            yield Returned(tuple(batch))
+            batch, size = [], 0
+        batch.append(ReturnedContent(entry.content.raw, entry.skid, entry.signature, tuple(sections)))
+        size += length
+    if batch:
+        yield Returned(tuple(batch))

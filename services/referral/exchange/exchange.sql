@@ -1,0 +1,298 @@
+-- What is on its way between this node and its partners. Disposable but for the parked envelopes: what is lost here is
+-- sent or asked for again.
+
+-- name: create_deliveries
+-- What still has to reach whom, or how it ended; times here and below are whole seconds since 1970, UTC.
+CREATE TABLE IF NOT EXISTS deliveries (
+    content_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    case_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    made_at INTEGER NOT NULL,
+    urgency INTEGER NOT NULL,
+    copies INTEGER NOT NULL DEFAULT 0,
+    last_copy_at INTEGER,
+    next_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    ended_at INTEGER,
+    PRIMARY KEY (content_id, recipient)
+) WITHOUT ROWID;
+
+-- name: create_deliveries_due
+-- Finds what is due.
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (next_at) WHERE state = 'waiting';
+
+-- name: create_outgoing_statements
+-- Node statements that wait for the broker: what each is about, not its bytes; they are made when they are sent.
+CREATE TABLE IF NOT EXISTS outgoing_statements (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    recipient TEXT NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    UNIQUE (recipient, type, subject)
+);
+
+-- name: create_receipts_issued
+-- Our receipts: the first of each stage stands for ever.
+CREATE TABLE IF NOT EXISTS receipts_issued (
+    content_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (content_id, recipient, stage)
+) WITHOUT ROWID;
+
+-- name: create_gaps
+-- Ids that messages name and this node does not hold.
+CREATE TABLE IF NOT EXISTS gaps (
+    case_id TEXT NOT NULL,
+    content_id TEXT NOT NULL,
+    first_at INTEGER NOT NULL,
+    asked INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER NOT NULL,
+    PRIMARY KEY (case_id, content_id)
+) WITHOUT ROWID;
+
+-- name: create_gap_answers
+-- How many ids each asker was answered in an hour.
+CREATE TABLE IF NOT EXISTS gap_answers (
+    asker TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    ids INTEGER NOT NULL,
+    PRIMARY KEY (asker, hour)
+) WITHOUT ROWID;
+
+-- name: create_parked
+-- Envelopes that cannot be judged yet.
+CREATE TABLE IF NOT EXISTS parked (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    envelope BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    since INTEGER NOT NULL
+);
+
+-- name: create_quarantine
+-- Envelopes that were refused: hash and reason, nothing of them.
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    reason TEXT NOT NULL,
+    since INTEGER NOT NULL
+);
+
+-- name: create_partners
+-- When each partner was last heard, and last told what we hold.
+CREATE TABLE IF NOT EXISTS partners (
+    agency TEXT PRIMARY KEY,
+    last_heard_at INTEGER NOT NULL DEFAULT 0,
+    last_sync_at INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- name: create_inboxes
+-- Which incarnation of its inbox this node reads: a broker that was reset begins another one.
+CREATE TABLE IF NOT EXISTS inboxes (
+    topic TEXT PRIMARY KEY,
+    incarnation INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- name: create_alarms
+-- What a person must look at.
+CREATE TABLE IF NOT EXISTS alarms (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    code TEXT NOT NULL,
+    case_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    ended_at INTEGER,
+    UNIQUE (code, case_id, subject)
+);
+
+-- name: add_delivery
+-- A message of ours has to reach this recipient; a repeat changes nothing.
+INSERT OR IGNORE INTO deliveries (content_id, recipient, case_id, version, made_at, urgency, next_at)
+VALUES (:content_id, :recipient, :case_id, :version, :made_at, :urgency, :made_at);
+
+-- name: end_delivery
+-- The delivery ends in this state; what has ended stays as it ended.
+UPDATE deliveries SET state = :state, ended_at = :at
+WHERE content_id = :content_id AND recipient = :recipient AND state = 'waiting';
+
+-- name: reopen_delivery
+-- The recipient lost what it had receipted: send it again.
+UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = :at
+WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: due_deliveries
+-- Copies that are due: urgent cases first, the newest case first, inside a case in the order of our history.
+SELECT d.content_id, d.recipient, d.case_id, d.version, d.copies
+FROM deliveries d
+WHERE d.state = 'waiting' AND d.next_at <= :now
+ORDER BY d.urgency, (SELECT MAX(m.made_at) FROM deliveries m WHERE m.case_id = d.case_id) DESC, d.case_id, d.version
+LIMIT :limit;
+
+-- name: copy_sent
+-- The broker has taken a copy; the next one is due at its time unless a receipt comes before.
+UPDATE deliveries SET copies = copies + 1, last_copy_at = :now, next_at = :next_at
+WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: postpone_delivery
+-- Nothing can be sent to this recipient now.
+UPDATE deliveries SET next_at = :next_at WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: sign_of_life
+-- The partner lives and has not acknowledged our last copy: one more, at most one in ten minutes.
+UPDATE deliveries SET next_at = :now
+WHERE recipient = :agency AND state = 'waiting' AND last_copy_at IS NOT NULL
+  AND last_copy_at < :sent_at AND last_copy_at <= :now - 600 AND next_at > :now;
+
+-- name: resend_all
+-- The broker was reset: whatever waits goes out again at once.
+UPDATE deliveries SET next_at = :now WHERE state = 'waiting' AND next_at > :now;
+
+-- name: deliveries_of_case
+-- Every delivery of a case, for its register.
+SELECT content_id, recipient, state, copies, last_copy_at, next_at, made_at, ended_at FROM deliveries
+WHERE case_id = :case_id ORDER BY version, recipient;
+
+-- name: waiting_deliveries
+-- Every delivery without a receipt, oldest first.
+SELECT content_id, recipient, case_id, made_at, copies, urgency FROM deliveries
+WHERE state = 'waiting' ORDER BY made_at, content_id, recipient;
+
+-- name: next_delivery_at
+-- When the next copy is due.
+SELECT MIN(next_at) FROM deliveries WHERE state = 'waiting';
+
+-- name: forget_deliveries
+-- Before the deliveries are built again from the history.
+DELETE FROM deliveries;
+
+-- name: add_statement
+-- A node statement has to go out; an equal one that still waits is not doubled.
+INSERT OR IGNORE INTO outgoing_statements (recipient, type, subject, made_at)
+VALUES (:recipient, :type, :subject, :made_at);
+
+-- name: due_statements
+-- Node statements to send, oldest first.
+SELECT id, recipient, type, subject FROM outgoing_statements ORDER BY id LIMIT :limit;
+
+-- name: statement_sent
+-- The broker has taken it.
+DELETE FROM outgoing_statements WHERE id = :id;
+
+-- name: issue_receipt
+-- Our receipt for this stage: the first one stands for ever.
+INSERT OR IGNORE INTO receipts_issued (content_id, recipient, stage, reason, at)
+VALUES (:content_id, :recipient, :stage, :reason, :at);
+
+-- name: issued_receipts
+-- What was issued for this message to this recipient, first to last.
+SELECT stage, reason, at FROM receipts_issued WHERE content_id = :content_id AND recipient = :recipient
+ORDER BY at, stage;
+
+-- name: add_gap
+-- An id is named and not held.
+INSERT OR IGNORE INTO gaps (case_id, content_id, first_at, next_at) VALUES (:case_id, :content_id, :now, :now);
+
+-- name: gaps_of_case
+-- The ids that are asked for in a case.
+SELECT content_id FROM gaps WHERE case_id = :case_id ORDER BY content_id;
+
+-- name: close_gap
+-- The id is held, or settled.
+DELETE FROM gaps WHERE case_id = :case_id AND content_id = :content_id;
+
+-- name: due_gaps
+-- Ids to ask for now.
+SELECT case_id, content_id, asked FROM gaps WHERE next_at <= :now ORDER BY case_id, content_id LIMIT 640;
+
+-- name: gap_asked
+-- It was asked for; the next time comes later.
+UPDATE gaps SET asked = asked + 1, next_at = :next_at WHERE case_id = :case_id AND content_id = :content_id;
+
+-- name: next_gap_at
+-- When the next question is due.
+SELECT MIN(next_at) FROM gaps;
+
+-- name: gap_ids_answered
+-- How many ids this agency was answered in this hour.
+SELECT COALESCE(SUM(ids), 0) FROM gap_answers WHERE asker = :asker AND hour = :hour;
+
+-- name: count_gap_ids
+-- Count what this agency was answered in this hour.
+INSERT INTO gap_answers (asker, hour, ids) VALUES (:asker, :hour, :ids)
+ON CONFLICT (asker, hour) DO UPDATE SET ids = ids + excluded.ids;
+
+-- name: park
+-- An envelope that cannot be judged yet; its bytes are kept 30 days.
+INSERT OR IGNORE INTO parked (digest, envelope, reason, since) VALUES (:digest, :envelope, :reason, :since);
+
+-- name: parked
+-- What is parked, oldest first.
+SELECT id, envelope, reason, since FROM parked ORDER BY id;
+
+-- name: unpark
+-- It was judged, or its 30 days are over.
+DELETE FROM parked WHERE id = :id;
+
+-- name: quarantine
+-- An envelope that was refused: its hash and the step that refused it, nothing of it.
+INSERT OR IGNORE INTO quarantine (digest, reason, since) VALUES (:digest, :reason, :since);
+
+-- name: quarantined
+-- What was refused, newest first.
+SELECT reason, since FROM quarantine ORDER BY id DESC LIMIT :limit;
+
+-- name: heard
+-- An envelope of this agency was opened.
+INSERT INTO partners (agency, last_heard_at) VALUES (:agency, :at)
+ON CONFLICT (agency) DO UPDATE SET last_heard_at = MAX(last_heard_at, excluded.last_heard_at);
+
+-- name: last_sync
+-- When this partner was last told what we hold.
+SELECT last_sync_at FROM partners WHERE agency = :agency;
+
+-- name: synced
+-- This partner was told what we hold.
+INSERT INTO partners (agency, last_sync_at) VALUES (:agency, :at)
+ON CONFLICT (agency) DO UPDATE SET last_sync_at = excluded.last_sync_at;
+
+-- name: raise_alarm
+-- A person must look; an alarm that stands is not raised twice, one that ended stands again.
+INSERT INTO alarms (code, case_id, subject, since) VALUES (:code, :case_id, :subject, :since)
+ON CONFLICT (code, case_id, subject) DO UPDATE SET ended_at = NULL, since = excluded.since
+WHERE alarms.ended_at IS NOT NULL;
+
+-- name: end_alarm
+-- The cause is gone.
+UPDATE alarms SET ended_at = :at WHERE code = :code AND case_id = :case_id AND subject = :subject
+  AND ended_at IS NULL;
+
+-- name: alarms
+-- What a person must look at, oldest first.
+SELECT code, case_id, subject, since FROM alarms WHERE ended_at IS NULL ORDER BY since, code, case_id, subject;
+
+-- name: alarms_of_case
+-- The same for one case.
+SELECT code, case_id, subject, since FROM alarms WHERE ended_at IS NULL AND case_id = :case_id
+ORDER BY since, code, subject;
+
+-- name: incarnation
+-- Which incarnation of the inbox is read.
+SELECT incarnation FROM inboxes WHERE topic = :topic;
+
+-- name: next_incarnation
+-- The log is another one: positions begin anew.
+INSERT INTO inboxes (topic, incarnation) VALUES (:topic, 1)
+ON CONFLICT (topic) DO UPDATE SET incarnation = incarnation + 1;
+
+-- name: deliveries_to
+-- Which case a message of ours belongs to that went to this recipient.
+SELECT case_id FROM deliveries WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: waiting_recipients
+-- Partners that have not acknowledged something, or were ever heard.
+SELECT DISTINCT recipient FROM deliveries ORDER BY recipient;

@@ -1,0 +1,88 @@
+"""What this node holds and may still give: sections opened for a recipient, heads and digest of a case for a partner.
+
+A section at rest is one sealed piece: name, readers, its wire key and its body. It is opened here for sealing into an
+envelope and dropped at once; people read through the desk, which writes the read log first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from contracts.content import Erased, Section
+from contracts.encoding import b64, compact, parse, unb64
+from contracts.node_statement import Held, ids_hash
+from referral.casework.history import History
+
+if TYPE_CHECKING:
+    from referral.casework.case import Case, Entry
+    from referral.node import Node
+
+SECTION_LIMIT = 524_288  # bytes; twice what an envelope holds
+
+
+def at_rest(section: Section) -> bytes:
+    """Return a section as it is sealed into the store."""
+    fields = {
+        "body": b64(section.body),
+        "key": b64(section.key),
+        "name": section.name,
+        "readers": list(section.readers),
+    }
+    return compact(fields)
+
+
+def from_rest(raw: bytes) -> Section:
+    """Return the section that `at_rest` wrote."""
+    fields = parse(raw, SECTION_LIMIT)
+    return Section(fields["name"], tuple(fields["readers"]), unb64(fields["body"]), unb64(fields["key"], 32))
+
+
+def seal_sections(node: Node, content_id: str, sections: tuple[Section, ...]) -> dict[str, bytes]:
+    """Make a key for each section, on the disk before this returns, and return the sealed bytes by commitment."""
+    named = {b64(section.commitment): section for section in sections}
+    node.vault.keep_sections([(content_id, commitment) for commitment in named])
+    # The keys are durable. If we stop here no event names them: they are orphans, collected after seven days.
+    return {
+        commitment: node.vault.seal_section(content_id, commitment, at_rest(section))
+        for commitment, section in named.items()
+    }
+
+
+def open_sections(node: Node, case: Case, entry: Entry) -> Iterator[tuple[str, Section | None]]:
+    """Yield (commitment, section) of a message for what was stored with it; None where it was erased."""
+    for version in entry.versions:
+        stored = node.store.event(case.case, version)
+        for commitment, sealed in stored.sections.items():
+            content_id = entry.content.id
+            if (content_id, commitment) in case.erased or node.vault.is_section_erased(content_id, commitment):
+                yield commitment, None
+            else:
+                yield commitment, from_rest(node.vault.open_section(content_id, commitment, sealed))
+
+
+def readable_by(node: Node, case: Case, entry: Entry, agency: str) -> tuple[Section | Erased, ...]:
+    """Return what goes to `agency` with a message: its sections, and the commitments of what is erased or shut.
+
+    A later member gets no sections: a message that did not name it carries none for it (standing.md 2).
+    """
+    history = History(case, node.procedure)
+    found: list[Section | Erased] = []
+    for commitment, section in open_sections(node, case, entry):
+        if section is None:
+            found.append(Erased(unb64(commitment, 32)))
+        elif agency in section.readers or agency == entry.content.sender:
+            shut = history.shut(entry, section.name, agency, node.now())
+            found.append(Erased(unb64(commitment, 32)) if shut else section)
+    return tuple(found)
+
+
+def held(node: Node, case_id: str) -> Held | None:
+    """Return what this node holds of a case, as `sync` says it; None where there is nothing to compare."""
+    case = node.store.load(case_id)
+    if case is None:
+        return None
+    history = History(case, node.procedure)
+    ids = history.core_ids
+    digest = b64(bytes.fromhex(history.standing.digest()))
+    return Held(case_id, history.tips, len(ids), ids_hash(ids), digest) if ids else None

@@ -1,0 +1,112 @@
+"""Partners' messages, in: read what is behind our position, open and verify, store a whole batch in one transaction.
+
+The transaction holds the messages, what was refused or parked, what is owed for it, and the position: the offset and
+the hash of the last record read. So a record that was read is never read to no effect, and R1 goes out only after the
+commit that holds the content (it follows from the event). Duplicates are decided by content id, never by offset.
+On every start the record at the position is read again: another one means that the broker was reset or rolled back;
+then everything is read from the earliest record, what waits is sent again, and all partners are asked to compare.
+One node reads its inbox, by the store's lock; no consumer groups (reliability.md 3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from referral.exchange import correspondence
+from referral.exchange.batch import Batch
+from referral.exchange.broker import PositionLost
+from referral.exchange.deliveries import SQL, seconds
+from referral.exchange.position import START, Position, Reset, verify_position
+from referral.store import Tracking
+
+if TYPE_CHECKING:
+    from referral.exchange.broker import Broker, Record
+    from referral.node import Node
+
+LIMIT: Final = 128
+PARTITION: Final = 0
+BROKER_RESET: Final = "broker-reset"
+
+
+class Inbox:
+    """Reads this agency's topic; `turn` says how many records it took."""
+
+    def __init__(self, node: Node, broker: Broker) -> None:
+        """Read for `node` from `broker`; nothing is read before the first turn."""
+        self._node = node
+        self._broker = broker
+        self._topic = node.me.capabilities.topic
+        self._position: Position | None = None
+
+    def forget_position(self) -> None:
+        """The connection was lost: verify the position before reading on."""
+        self._position = None
+
+    async def turn(self, wait: float = 0.0) -> int:
+        """Store one batch; return how many records it held."""
+        if self._position is None:
+            await self._assign()
+        position = self._position or START
+        try:
+            records = await self._broker.read(self._topic, PARTITION, position.offset, LIMIT, wait=wait)
+        except PositionLost:
+            self.forget_position()
+            return 0
+        if not records:
+            return 0
+        self._store(records)
+        self._position = Position.of(records[-1])
+        return len(records)
+
+    async def _assign(self) -> None:
+        """Stand where the store says, or at the start of a new incarnation of the log."""
+        position = self._stored()
+        verdict = await verify_position(self._broker, self._topic, PARTITION, position)
+        if isinstance(verdict, Reset):
+            self._begin_anew(verdict)
+            position = START
+        self._position = position
+
+    def _name(self) -> str:
+        """Return the name under which the position is kept: topic, partition, incarnation."""
+        with self._node.store.reading() as cursor:
+            row = cursor.execute(SQL["incarnation"], {"topic": self._topic}).fetchone()
+        return f"kafka:{self._topic}:{PARTITION}:{row[0] if row else 0}"
+
+    def _stored(self) -> Position:
+        found = self._node.store.tracking(self._name())
+        return START if found is None else Position(found[0], b64_digest(found[1]))
+
+    def _begin_anew(self, reset: Reset) -> None:
+        now = seconds(self._node.now())
+        with self._node.store.transaction() as cursor:
+            cursor.execute(SQL["next_incarnation"], {"topic": self._topic})
+            cursor.execute(SQL["resend_all"], {"now": now})
+            alarm = {"code": BROKER_RESET, "case_id": "", "subject": reset.why, "since": now}
+            cursor.execute(SQL["raise_alarm"], alarm)
+        # The new incarnation is recorded. If we stop here the next start reads it from its first record.
+
+    def _store(self, records: list[Record] | tuple[Record, ...]) -> None:
+        batch = Batch(self._node)
+        for record in records:
+            batch.take(record.value)
+        batch.save(Tracking.of(self._name(), records[-1].offset, records[-1].value))
+
+    def retry_parked(self) -> int:
+        """Try what is parked once more; what is older than 30 days is let go. Return how many were judged."""
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["parked"]).fetchall()
+        if not rows:
+            return 0
+        batch = Batch(self._node)
+        for row, envelope, _reason, since in rows:
+            batch.retry(row, envelope, since)
+        batch.save(None)
+        return batch.judged
+
+
+def ask_everyone(node: Node) -> None:
+    """Owe every partner of a shared case our heads: after a broker reset and after every restore."""
+    with node.store.transaction() as cursor:
+        for partner, case in shared_cases(node):
+            correspondence.owe(cursor, partner, correspondence.SYNC, [case], node.now())

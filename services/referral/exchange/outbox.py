@@ -1,0 +1,161 @@
+"""Our messages, out: seal what is due for each recipient afresh, hand it to the broker, wait for the receipt.
+
+A broker's acknowledgement changes the waiting time and nothing else (reliability.md 2). Urgent and newest cases go
+first, inside a case in the order of our history. Nothing here is a queue: what is due is read from the deliveries and
+from what is owed to partners, and a crash between the broker and the note of it sends a copy more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from contracts import node_statement
+from contracts.envelope import EnvelopeTooLarge, seal
+from contracts.refusal import Refusal
+from contracts.signing import MESSAGE, NODE_STATEMENT
+from referral.exchange import correspondence
+from referral.exchange.broker import BrokerError
+from referral.exchange.deliveries import SQL, pause_after, seconds
+from referral.exchange.holdings import readable_by
+
+if TYPE_CHECKING:
+    from referral.exchange.broker import Broker
+    from referral.node import Node
+
+BATCH: Final = 64
+NO_KEY_PAUSE: Final = 3600  # seconds until a recipient without a key for today is looked at again
+NO_EPOCH_KEY: Final = "no-epoch-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One sealed copy of a delivery, and the row it belongs to."""
+
+    content_id: str
+    recipient: str
+    case: str
+    copies: int
+    topic: str
+    envelope: bytes
+
+
+class Outbox:
+    """Publishes what is due; `turn` says how much went out."""
+
+    def __init__(self, node: Node, broker: Broker) -> None:
+        """Send for `node` through `broker`."""
+        self._node = node
+        self._broker = broker
+
+    async def turn(self) -> int:
+        """Publish one batch of copies and one of node statements; return how many envelopes the broker took."""
+        return await self._messages() + await self._statements()
+
+    async def _messages(self) -> int:
+        now = self._node.now()
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["due_deliveries"], {"now": seconds(now), "limit": BATCH}).fetchall()
+        copies = [copy for row in rows if (copy := self._copy(row, now)) is not None]
+        await self._append((copy.topic, copy.envelope) for copy in copies)
+        # The broker holds the copies. If we stop here they go out again: the recipient knows them by their content id.
+        if copies:
+            with self._node.store.transaction() as cursor:
+                for copy in copies:
+                    pause = pause_after(copy.content_id, copy.recipient, copy.copies + 1)
+                    row = {"content_id": copy.content_id, "recipient": copy.recipient, "now": seconds(now)}
+                    cursor.execute(SQL["copy_sent"], row | {"next_at": seconds(now) + pause})
+                    ended = {"code": NO_EPOCH_KEY, "case_id": "", "subject": copy.recipient, "at": seconds(now)}
+                    cursor.execute(SQL["end_alarm"], ended)
+        return len(copies)
+
+    def _copy(self, row: tuple[str, str, str, int, int], now: datetime) -> Copy | None:
+        """Seal one copy; a recipient without a key for today waits, and a person is told."""
+        content_id, recipient, case_id, _version, copies = row
+        case = self._node.store.load(case_id)
+        entry = case.entries.get(content_id) if case is not None else None
+        if case is None or entry is None:
+            return None
+        sections = readable_by(self._node, case, entry, recipient)
+        try:
+            topic, envelope = self._seal(
+                recipient, MESSAGE, entry.skid, entry.signature, entry.content.raw, now, sections
+            )
+        except Refusal:
+            self._postpone(content_id, recipient, now)
+            return None
+        return Copy(content_id, recipient, case_id, copies, topic, envelope)
+
+    def _seal(
+        self, recipient: str, kind: int, skid: str, signature: bytes, raw: bytes, now: datetime, sections: Iterable = ()
+    ) -> tuple[str, bytes]:
+        """Return the recipient's topic and an envelope of the day; refuses where the directory gives no key."""
+        agency = self._node.agency_named(recipient)
+        key = self._node.directory.epoch_key(recipient, now.date())
+        if key is None:
+            raise NoEpochKey
+        envelope = seal(
+            network=self._node.network.name,
+            recipient=recipient,
+            epoch_public=key,
+            kind=kind,
+            skid=skid,
+            signature=signature,
+            content=raw,
+            sections=tuple(sections),
+            draw=self._node.draw,
+        )
+        return agency.capabilities.topic, envelope
+
+    def _postpone(self, content_id: str, recipient: str, now: datetime) -> None:
+        with self._node.store.transaction() as cursor:
+            row = {"content_id": content_id, "recipient": recipient, "next_at": seconds(now) + NO_KEY_PAUSE}
+            cursor.execute(SQL["postpone_delivery"], row)
+            alarm = {"code": NO_EPOCH_KEY, "case_id": "", "subject": recipient, "since": seconds(now)}
+            cursor.execute(SQL["raise_alarm"], alarm)
+
+    async def _statements(self) -> int:
+        now = self._node.now()
+        with self._node.store.reading() as cursor:
+            waiting = correspondence.due(cursor, BATCH)
+            made = list(correspondence.bodies(self._node, cursor, waiting))
+        envelopes = [self._statement(recipient, body, now) for recipient, body in made]
+        await self._append(one for one in envelopes if one is not None)
+        # The broker holds the statements. If we stop here they go out again: each is idempotent.
+        if waiting:
+            with self._node.store.transaction() as cursor:
+                for one in waiting:
+                    cursor.execute(SQL["statement_sent"], {"id": one.row})
+        return len(envelopes)
+
+    def _statement(self, recipient: str, body: node_statement.Body, now: datetime) -> tuple[str, bytes] | None:
+        """Sign and seal a node statement; one for a partner without keys is let go, it will ask again."""
+        raw = node_statement.compose(
+            network=self._node.network.name,
+            sender=self._node.agency,
+            recipient=recipient,
+            body=body,
+            sent_at=now,
+            salt=self._node.draw(32),
+        )
+        signed = self._node.sign(NODE_STATEMENT, raw)
+        try:
+            return self._seal(recipient, NODE_STATEMENT, signed.skid, signed.signature, raw, now)
+        except Refusal:
+            return None
+
+    async def _append(self, envelopes: Iterable[tuple[str, bytes]]) -> None:
+        """Hand everything to the broker, one append for each topic, in order."""
+        by_topic: dict[str, list[bytes]] = {}
+        for topic, envelope in envelopes:
+            by_topic.setdefault(topic, []).append(envelope)
+        for topic, batch in by_topic.items():
+            await self._broker.append(topic, batch)
+
+
+class NoEpochKey(Refusal):
+    """The directory holds no key of this agency for today; it must publish keys ahead."""
+
+    code = "no-epoch-key"

@@ -1,0 +1,70 @@
+"""One agency's node as every room sees it: who it is, what it trusts, where it keeps things, what time it takes it to be.
+
+Nothing here decides or sends. The clock is handed in, so that a whole network can be stepped through a story.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from contracts import signing
+from contracts.content import Recipient, Seen
+from contracts.encoding import b64
+
+if TYPE_CHECKING:
+    from contracts.directory import Agency, Directory, Network
+    from contracts.procedure import Procedure
+    from referral.store import Store
+    from referral.vault import Vault
+
+EMPTY_LOG: Final = Seen(size=0, root=b64(bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")))
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature of this node: the key statement it was made under, and its 64 bytes."""
+
+    skid: str
+    signature: bytes
+
+
+@dataclass(slots=True)
+class Node:
+    """The parts of one node; the rooms take it whole and use what is theirs."""
+
+    agency: str
+    network: Network
+    directory: Directory
+    procedure: Procedure
+    vault: Vault
+    store: Store
+    now: Callable[[], datetime]
+    seen: Seen = field(default=EMPTY_LOG)
+    draw: Callable[[int], bytes] = secrets.token_bytes
+
+    @property
+    def me(self) -> Agency:
+        """Return this node's own agency, as the directory knows it."""
+        return self.agency_named(self.agency)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the fingerprint of this agency's identity key."""
+        return self.me.fingerprint
+
+    def agency_named(self, name: str) -> Agency:
+        """Return an agency of the directory, or raise `UnknownAgency`."""
+        return self.directory.agency(name)
+
+    def recipient(self, agency: str, role: str) -> Recipient:
+        """Return `agency` as a content names it in its audience."""
+        return Recipient(agency, self.agency_named(agency).fingerprint, role)
+
+    def sign(self, kind: int, raw: bytes) -> Signature:
+        """Sign a content or a node statement with the signing key that the directory holds for us now."""
+        skid, key = self.directory.current_signing(self.agency, self.now())
+        return Signature(skid, self.vault.sign(key, signing.signed_bytes(kind, self.network.name, skid, raw)))
