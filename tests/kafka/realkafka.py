@@ -89,7 +89,7 @@ def _cluster_id() -> str:
 
 
 def _end_with_parent() -> None:
-    """Ask Linux for a SIGTERM when the test run ends, however it ends."""
+    """Ask Linux for a SIGTERM when the thread that starts the broker ends, and with it the test run."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
