@@ -1,8 +1,8 @@
 """Domain events and the rows that they are stored as: the one file that knows both.
 
 A row is (originator id, version, topic, state). Its state is the event's other fields as JSON (transcoding.py), sealed
-under the key of its case for exactly this originator, version and topic: a state moved elsewhere stays shut.
-Topics are the explicit ones of the event classes (`case/message-sent/1`), never import paths, and hold nothing personal.
+under the key of its case for exactly this originator, version and topic: moved anywhere else it does not open.
+Topics are the explicit ones of the classes (`case/message-sent/1`), never import paths, and hold nothing personal.
 An older shape is lifted by the class (`class_version`, `upcast_v1_v2`); a field that the class does not know is kept;
 a newer shape is refused, never guessed at.
 """

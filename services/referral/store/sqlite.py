@@ -132,7 +132,9 @@ def _as_refusal(error: Exception) -> StoreUnavailable | StoreDamaged:
 
 def is_machine_fault(error: BaseException) -> bool:
     """Say whether disk, memory or a lock is to blame for `error`, and not the statement or its values."""
-    return isinstance(error, dbapi2.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _MACHINE
+    if isinstance(error, dbapi2.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _MACHINE
+    return isinstance(error, StoreUnavailable | MemoryError)
 
 
 def prepare(connection: Any, mark: int, version: int, schema: Sequence[str]) -> None:

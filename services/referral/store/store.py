@@ -139,13 +139,13 @@ class Store:
     # One history.
 
     @overload
-    def load(self, case: str) -> BaseAggregate[UUID] | None: ...
+    def load(self, case: str) -> Any: ...
     @overload
     def load(self, case: str, kind: type[A]) -> A | None: ...
     def load(self, case: str, kind: type[Any] = BaseAggregate) -> Any:
         """Return the aggregate of a case as it stands (its id is the case id's 16 bytes), or None if there is no event.
 
-        `AggregateWrong` if it is not of `kind`, `CaseErased`, or `StoredEventRefused`.
+        Typed if its `kind` is given. `AggregateWrong` if it is of another, `CaseErased`, or `StoredEventRefused`.
         """
         with self._database.reading() as cursor:
             rows = recorder.history(cursor, unb64(case, 16))
@@ -158,6 +158,14 @@ class Store:
         if aggregate is not None and not isinstance(aggregate, kind):
             raise AggregateWrong
         return aggregate
+
+    def event(self, case: str, version: int) -> Any:
+        """Return one event of a case by its version; `CaseErased`, or `StoredEventRefused` (also if there is none)."""
+        with self._database.reading() as cursor:
+            rows = recorder.history(cursor, unb64(case, 16), version - 1, version)
+        if not rows:
+            raise StoredEventRefused("It is not there.")
+        return only_event(self._mapper.read(rows)[0])
 
     def save(
         self,

@@ -50,9 +50,9 @@ WHERE tracking.record_offset < excluded.record_offset
 RETURNING record_offset;
 
 -- name: set_aside
--- Puts a case aside for one follower, or counts one more try.
+-- Puts a case aside for one follower: from which position on, after how many tries, and why.
 INSERT INTO set_aside (follower, originator_id, position, tries, error) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (follower, originator_id) DO UPDATE SET tries = set_aside.tries + 1, error = excluded.error;
+ON CONFLICT (follower, originator_id) DO UPDATE SET position = excluded.position, tries = excluded.tries, error = excluded.error;
 
 -- name: all_set_aside
 -- The cases that a follower has put aside.
