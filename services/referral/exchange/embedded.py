@@ -123,7 +123,7 @@ class EmbeddedBroker:
             return work()
         except (DatabaseError, OSError, StoreDamaged, StoreUnavailable) as error:
             self._disconnect()  # the file may have been replaced or its disk may be back: begin anew
-            raise BrokerAway(f"Its file: {type(error).__name__}.") from error
+            raise BrokerAway(f"Its file: {type(error).__name__} {getattr(error, 'detail', '')}".rstrip()) from error
 
     def _connect(self) -> None:
         """Open the file, anew if another one stands at the path: a restored backup, or one made after a loss."""
@@ -132,13 +132,20 @@ class EmbeddedBroker:
         self._disconnect()
         self._connection = connect(self._path)
         self._connection.execute(f"PRAGMA busy_timeout={round(self._patience * 1000)}")
-        with immediate(self._connection):
-            if self._rows("PRAGMA application_id") != [(MARK,)]:
-                if self._rows("SELECT name FROM sqlite_schema"):
-                    raise StoreDamaged
-                for statement in _SCHEMA:
-                    self._connection.execute(statement)
+        if not self._is_ours():
+            with immediate(self._connection):
+                if not self._is_ours():  # another process may have been first
+                    for statement in _SCHEMA:
+                        self._connection.execute(statement)
         self._inode = self._path.stat().st_ino
+
+    def _is_ours(self) -> bool:
+        """Say whether the tables are there; a file of something else is refused."""
+        if self._rows("PRAGMA application_id") == [(MARK,)]:
+            return True
+        if self._rows("SELECT name FROM sqlite_schema"):
+            raise StoreDamaged
+        return False
 
     def _disconnect(self) -> None:
         if self._connection is not None:
