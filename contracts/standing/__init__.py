@@ -5,7 +5,9 @@ Source: standing.md 2 and 3.
 
 from __future__ import annotations
 
+from contracts.standing.clock import Clock, Deadline
+from contracts.standing.consents import consents
 from contracts.standing.message import Message, Register, Verdict
 from contracts.standing.standing import Standing, fold
 
-__all__ = ["Message", "Register", "Standing", "Verdict", "fold"]
+__all__ = ["Clock", "Deadline", "Message", "Register", "Standing", "Verdict", "consents", "fold"]

@@ -20,7 +20,7 @@ from contracts.standing.past import Past
 
 def history_of(procedure: Procedure, messages: Mapping[str, Message]) -> History:
     """Return the judged history of these core contents."""
-    ordered = _ordered(messages)
+    ordered = in_order(messages)
     settled: frozenset[str] = frozenset()
     while True:
         history = _judged(procedure, ordered, settled)
@@ -36,7 +36,7 @@ def settled_ids(history: History) -> frozenset[str]:
     return frozenset(one for one in named if one not in history.index)
 
 
-def _ordered(messages: Mapping[str, Message]) -> list[Message]:
+def in_order(messages: Mapping[str, Message]) -> list[Message]:
     """Return the messages, the past of each before it; ids cannot go in circles, and what did would never be placed."""
     waiting = {one.id: sum(1 for named in set(one.after) if named in messages) for one in messages.values()}
     children: dict[str, list[str]] = {}

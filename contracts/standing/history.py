@@ -8,9 +8,9 @@ Source: standing.md 2 (`after`, gaps), 3 (registers).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from contracts.procedure import Procedure
 from contracts.standing.message import EFFECTIVE, FLAGGED, REFUSED, Message, Outcome
@@ -53,7 +53,7 @@ class History:
         self.gapped = self.alien = self.acting = self.roots = 0
         self.corrections = self.removals = self.permits = self.departures = self.settlings = 0
         self.memo: dict[tuple[str, int], tuple[tuple[int, ...], str]] = {}
-        self.replacements: dict[tuple[int, int], Outcome] = {}
+        self.replacements: dict[tuple[int, int], tuple[Mapping[str, Any], Outcome]] = {}
 
     def copy(self) -> History:
         """Return a history that grows on its own; what is judged is shared."""

@@ -171,9 +171,9 @@ class Case:
             return True
         return "responsible" in senders and self.past.responsible == sender
 
-    def _audience(self) -> set[str]:
+    def _audience(self) -> frozenset[str]:
         """Return "the members of the content's own past, without its sender, plus the agency" that it invites."""
-        named = {self.act["agency"]} if self.kind.invites else set()
+        named = frozenset({self.act["agency"]} if self.kind.invites else ())
         return (self.past.carriers() - {self.message.sender}) | named
 
     def _references(self) -> Iterator[str]:

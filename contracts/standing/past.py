@@ -53,9 +53,10 @@ class Past:
 
     def tips(self, register: str) -> tuple[int, ...]:
         """Return "the tips: those that no later effective setter has in its past"."""
-        return self._latest(self.setters(register))
+        return self.latest(self.setters(register))
 
-    def _latest(self, held: int) -> tuple[int, ...]:
+    def latest(self, held: int) -> tuple[int, ...]:
+        """Return those of `held` that lie in the past of no other of them."""
         covers = self.history.covers
         found = []
         while held:
@@ -87,11 +88,11 @@ class Past:
     def _value(self, register: str, held: int) -> str:
         """Fold the tips of `held` into one value; where no replacement is at work the answer is kept."""
         if self.replaced:
-            return self.choose(register, self._latest(held))
+            return self.choose(register, self.latest(held))
         memo = self.history.memo
         kept = memo.get((register, held))
         if kept is None:
-            tips = self._latest(held)
+            tips = self.latest(held)
             kept = memo[register, held] = (tips, self.choose(register, tips))
         return kept[1]
 
@@ -275,7 +276,7 @@ class Past:
 
     def _strongest_act(self, target: int, offered: list[tuple[int, Mapping[str, Any]]]) -> Mapping[str, Any]:
         """Return the act that stands: of the latest, "the strongest value it sets, then the lowest id"."""
-        latest = self._latest(sum(1 << at for at, _ in offered))
+        latest = self.latest(sum(1 << at for at, _ in offered))
         acts = [(at, act) for at, act in offered if at in latest]
         if len(acts) == 1:
             return acts[0][1]
@@ -286,12 +287,12 @@ class Past:
     def replacement(self, target: int, act: Mapping[str, Any]) -> Outcome:
         """Return what `target` does with this act in its place, judged on the target's own past."""
         history = self.history
-        key = (target, id(act))  # the act is part of a held content and lives as long as this history
+        key = (target, id(act))  # the act is kept beside its outcome, so that no other act gets its id
         if key not in history.replacements:
             past = Past(history, history.ancestors[target], self._judge)
             gap = bool(history.gapped >> target & 1)
-            history.replacements[key] = self._judge(history.messages[target], act, past, gap)
-        return history.replacements[key]
+            history.replacements[key] = (act, self._judge(history.messages[target], act, past, gap))
+        return history.replacements[key][1]
 
     def _strength(self, sets: Mapping[str, str]) -> int:
         """Return the rank of the strongest value in its own order."""

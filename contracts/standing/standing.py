@@ -8,21 +8,24 @@ Source: standing.md 2 and 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
 from contracts import labels
 from contracts.encoding import blake, compact
 from contracts.procedure import Procedure
+from contracts.standing.clock import Clock, clock_at
 from contracts.standing.fold import history_of, name_agencies, put, settled_ids
 from contracts.standing.history import HISTORY_SETTLED, History, bits
 from contracts.standing.judgement import judge
 from contracts.standing.message import EFFECTIVE, Message, Register, Verdict
+from contracts.standing.options import next_kinds
 from contracts.standing.past import Past
 
 CLOCK: Final = "clock"
 _TOLERANCE: Final = timedelta(hours=24)
+MAX_AFTER: Final = 32
 WIDE: Final = ("hold", "risk", "travelling")
 
 
@@ -148,6 +151,36 @@ class Standing:
     def responsible(self) -> str:
         """The one responsible agency, or "none" before there is a root."""
         return self._set.responsible
+
+    # -- what comes next -----------------------------------------------------------------------------------------------
+
+    def heads(self, author: str) -> tuple[str, ...]:
+        """Return what `after` of a new core content of `author` names, sorted, at most 32.
+
+        "The maximal core contents whose whole past its author holds, whoever their audience was"; a refused content is
+        none of the case, nor is what names it. Of more than 32 the author's own come first.
+        """
+        history = self._history
+        latest = self._set.latest(self._set.mask & ~history.gapped & ~history.alien)
+        own = sorted(latest, key=lambda at: (history.messages[at].sender != author, history.messages[at].id))
+        return history.ids(own[:MAX_AFTER])
+
+    def next(self, agency: str, now: datetime | None = None) -> tuple[str, ...]:
+        """Return the core kinds that `agency` may send, on the past that its message would name.
+
+        A kind counts if some act of it would be effective (a fact: unflagged). `now` is the `sent_at` to judge by; left
+        out, the latest of the set.
+        """
+        history, after = self._history, self.heads(agency)
+        mask = 0
+        for content in after:
+            mask |= history.covers[history.index[content]]
+        sent = now or max((one.sent_at for one in history.messages), default=datetime.min.replace(tzinfo=UTC))
+        return next_kinds(Past(history, mask, judge), agency, after, sent)
+
+    def at(self, now: datetime, arrivals: Mapping[str, datetime] | None = None) -> Clock:
+        """Return what is due, overdue and expiring; `arrivals` are the arrival times that this node can read."""
+        return clock_at(self._set, now, arrivals or {})
 
     # -- digest ------------------------------------------------------------------------------------------------------
 

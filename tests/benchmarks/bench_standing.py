@@ -1,0 +1,72 @@
+"""Measures the fold: 500 messages at once, and one more, of a realistic case of five members.
+
+Run `python tests/benchmarks/bench_standing.py [--size N] [--rounds N] [--json FILE]`; it prints medians. The targets
+are 20 ms for the full fold and 1 ms for one more (issue "A referral travels end to end").
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from standing_stories import TABLE, long_case
+
+from contracts.standing import Message, Standing, fold
+
+
+def read(standing: Standing) -> str:
+    """Read everything that a standing says, as a node does after each message."""
+    return standing.digest()
+
+
+def full(messages: list[Message]) -> float:
+    """Return the seconds of folding all messages and reading the digest."""
+    begin = perf_counter()
+    read(fold(TABLE, messages, case="bench"))
+    return perf_counter() - begin
+
+
+def one_more(before: Standing, message: Message) -> float:
+    """Return the seconds of adding one message and reading the digest."""
+    begin = perf_counter()
+    read(before.add(message))
+    return perf_counter() - begin
+
+
+def measure(size: int, rounds: int) -> dict[str, float]:
+    """Return the medians in milliseconds, over `rounds` rounds after one that warms up."""
+    messages = long_case(size)
+    before = fold(TABLE, messages[:-1], case="bench")
+    read(before)
+    full_times = [full(messages) for _ in range(rounds + 1)][1:]
+    more_times = [one_more(before, messages[-1]) for _ in range(rounds + 1)][1:]
+    return {
+        "messages": size,
+        "rounds": rounds,
+        "full_fold_ms": round(median(full_times) * 1000, 3),
+        "one_more_ms": round(median(more_times) * 1000, 3),
+    }
+
+
+def main() -> None:
+    """Print the medians, and write them as JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    wanted = parser.parse_args()
+    found = measure(wanted.size, wanted.rounds)
+    for name, value in found.items():
+        sys.stdout.write(f"{name:>14}  {value}\n")
+    if wanted.json:
+        wanted.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
