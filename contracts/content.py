@@ -20,7 +20,20 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from nacl.utils import random as random_bytes
 
 from contracts import labels, shape
-from contracts.encoding import agency_name, b64, blake, compact, day, free_text, instant, instant_text, lp, parse, unb64
+from contracts.encoding import (
+    MAX_TEXT,
+    agency_name,
+    b64,
+    blake,
+    compact,
+    day,
+    free_text,
+    instant,
+    instant_text,
+    lp,
+    parse,
+    unb64,
+)
 from contracts.refusal import FormatRefused, Refusal
 from contracts.signing import sign, verify
 
@@ -279,7 +292,8 @@ def _read(raw: bytes, procedure: Procedure) -> Content:
     value = parse(raw)
     if value.get("format") != FORMAT:
         raise ContentRefused("`format`: It is not landfall/1.")
-    _check_texts(value)
+    if not _is_plain(raw):
+        _check_texts(value)
     found = shape.record(value, _REQUIRED, _OPTIONAL, closed=False)
     sender = found["sender"]
     if any(one.agency == sender["agency"] for one in found["audience"]):
@@ -309,6 +323,11 @@ def _read(raw: bytes, procedure: Procedure) -> Content:
         respond_by=found.get("respond_by"),
         **{name: found[name] for name in _AS_THEY_STAND},
     )
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Return whether no text in these bytes can break a rule: few of them, printable ASCII, no escapes."""
+    return len(raw) <= MAX_TEXT and raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
 
 
 def _check_texts(value: Any) -> None:

@@ -29,7 +29,8 @@ _INSTANT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):(
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 # A string is taken whole even where it never ends, so that no byte is looked at twice.
-_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_NO_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -63,14 +64,10 @@ def parse(raw: bytes, limit: int = MAX_BYTES) -> dict[str, Any]:
 def _check_depth(raw: bytes) -> None:
     """Count brackets outside strings before anything recurses."""
     depth = 0
-    for mark in _BRACKET.finditer(raw):
-        first = mark.group()[:1]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise FormatRefused(f"It is nested deeper than {MAX_DEPTH}.")
-        elif first in b"]}":
-            depth -= 1
+    for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise FormatRefused(f"It is nested deeper than {MAX_DEPTH}.")
 
 
 def _check_surrogates(value: dict[str, Any]) -> None:

@@ -25,8 +25,6 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nacl import bindings
-from nacl.exceptions import CryptoError
 from nacl.utils import random as random_bytes
 
 from contracts import labels
@@ -41,11 +39,14 @@ from contracts.signing import (
     NODE_STATEMENT,
     SIGNATURE_SIZE,
     KeyRefused,
+    SealRefused,
     SignatureRefused,
     SigningKey,
     UnknownKey,
     agree,
     check_epoch_key,
+    decrypt,
+    encrypt,
     public_epoch,
     verify,
 )
@@ -226,7 +227,7 @@ def seal(
     root = _extract(agree(secret, epoch_public), head, epoch_public, network, recipient)
     header = head + blake(labels.ENVELOPE_COMMIT, head, key=root)
     key, nonce = _key_and_nonce(root)
-    return header + bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(inner, header, nonce, key)
+    return header + encrypt(key, nonce, inner, header)
 
 
 def open_envelope(raw: bytes, addressee: Addressee) -> Opened:
@@ -294,8 +295,8 @@ def _unseal(raw: bytes, addressee: Addressee) -> bytes:
         raise EnvelopeRefused("commitment")
     key, nonce = _key_and_nonce(root)
     try:
-        return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(raw[HEADER_SIZE:], header, nonce, key)
-    except CryptoError:
+        return decrypt(key, nonce, raw[HEADER_SIZE:], header)
+    except SealRefused:
         raise EnvelopeRefused("seal") from None
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from contracts.encoding import MAX_INTEGER, b64, free_text, unb64
+from contracts.encoding import MAX_INTEGER, free_text, unb64
 from contracts.refusal import FormatRefused
 
 T = TypeVar("T")
@@ -103,8 +103,13 @@ def exactly(size: int) -> Reader[bytes]:
 
 
 def name_of(size: int) -> Reader[str]:
-    """Read `size` bytes and keep their text: content ids, case ids, fingerprints."""
-    return lambda value: b64(unb64(value, size))
+    """Read `size` bytes and keep their text (there is but one): content ids, case ids, fingerprints."""
+
+    def read(value: object) -> str:
+        unb64(value, size)
+        return str(value)
+
+    return read
 
 
 def some_bytes(most: int) -> Reader[bytes]:

@@ -1,4 +1,4 @@
-r"""Ed25519 and X25519 as Landfall uses them: what is signed, which keys are let in, and nothing to choose.
+r"""Ed25519, X25519 and XChaCha20-Poly1305 as Landfall uses them: what is signed, which keys are let in, no choices.
 
 A signature covers `"LF1/signature\0" || u8 type || lp(network) || skid || BLAKE2b-512(content, person "LF1/sign")`
 (sealing.md 2): the network, the role of the bytes (1 message, 2 node statement) and the signer's logged key statement
@@ -47,6 +47,12 @@ class KeyRefused(Refusal):
     """This public key is not fit for use; make a new one."""
 
     code = "bad-key"
+
+
+class SealRefused(Refusal):
+    """These bytes were not sealed under this key, or were changed since."""
+
+    code = "bad-seal"
 
 
 class UnknownKey(Refusal):
@@ -137,3 +143,16 @@ def agree(secret: bytes, public: bytes) -> bytes:
 def as_epoch_key(public: bytes) -> bytes:
     """Return the X25519 key that an Ed25519 key turns into: a signing key may not come back as an epoch key."""
     return bindings.crypto_sign_ed25519_pk_to_curve25519(public)
+
+
+def encrypt(key: bytes, nonce: bytes, plain: bytes, data: bytes) -> bytes:
+    """Return XChaCha20-Poly1305-IETF of `plain`, 16 bytes longer; `data` is bound to it and not hidden."""
+    return bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, data, nonce, key)
+
+
+def decrypt(key: bytes, nonce: bytes, sealed: bytes, data: bytes) -> bytes:
+    """Return what was sealed, or raise `SealRefused`."""
+    try:
+        return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, data, nonce, key)
+    except CryptoError:
+        raise SealRefused from None
