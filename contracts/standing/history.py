@@ -16,6 +16,7 @@ from contracts.procedure import Procedure
 from contracts.standing.message import EFFECTIVE, FLAGGED, REFUSED, Message, Outcome
 
 CORRECTION: Final = "correction"  # standing.md 3, Corrections: the one kind that stands in another's place
+CLOCK_TOLERANCE: Final = timedelta(hours=24)
 HISTORY_SETTLED: Final = "history-settled"  # standing.md 2: the one kind that closes a gap
 
 
@@ -43,6 +44,7 @@ class History:
         self.ancestors: list[int] = []
         self.covers: list[int] = []
         self.outcomes: list[Outcome] = []
+        self.latest_own: list[datetime] = []
         self.setters: dict[str, int] = {}
         self.families: dict[str, dict[str, int]] = {}
         self.family_setters: dict[str, int] = {}
@@ -51,15 +53,15 @@ class History:
         self.stops: dict[str, int] = {}
         self.named: dict[str, set[str]] = {}
         self.gapped = self.alien = self.acting = self.roots = 0
-        self.corrections = self.removals = self.permits = self.departures = self.settlings = 0
-        self.memo: dict[tuple[str, int], tuple[tuple[int, ...], str]] = {}
+        self.corrections = self.removals = self.permits = self.departures = self.settlings = self.falling = self.late = 0
+        self.memo: dict[tuple[str, int, int], Any] = {}
         self.replacements: dict[tuple[int, int], tuple[Mapping[str, Any], Outcome]] = {}
 
     def copy(self) -> History:
         """Return a history that grows on its own; what is judged is shared."""
         twin = History(self.procedure, self.settled)
         for name, value in vars(self).items():
-            if name in {"procedure", "settled", "memo", "replacements"}:
+            if name in {"procedure", "settled"}:
                 continue
             if name in {"families", "named"}:
                 setattr(twin, name, {key: value[key].copy() for key in value})
@@ -89,6 +91,7 @@ class History:
         self.ancestors.append(past)
         self.covers.append(past | bit)
         self.outcomes.append(outcome)
+        self._note_time(message, past, bit)
         self.by_sender[message.sender] = self.by_sender.get(message.sender, 0) | bit
         if gap:
             self.gapped |= bit
@@ -99,6 +102,18 @@ class History:
             self.acting |= bit
             self._note(message, bit, outcome)
 
+    def _note_time(self, message: Message, past: int, bit: int) -> None:
+        """Note the latest time of this sender up to here, and whether the message is far behind it."""
+        latest = message.sent_at
+        earlier = self.by_sender.get(message.sender, 0) & past
+        while earlier:
+            before = earlier.bit_length() - 1
+            latest = max(latest, self.latest_own[before])
+            earlier &= ~self.covers[before]
+        self.latest_own.append(latest)
+        if latest - message.sent_at > CLOCK_TOLERANCE:
+            self.late |= bit
+
     def _note(self, message: Message, bit: int, outcome: Outcome) -> None:
         """Note what an effective message sets, stops and removes."""
         kind = self.procedure.kinds[message.kind]
@@ -108,8 +123,10 @@ class History:
             family = register.split(":", 1)[0]
             self.families.setdefault(family, {})[register] = 0
             self.family_setters[family] = self.family_setters.get(family, 0) | bit
-        for register in outcome.stops:
-            self.stops[register] = self.stops.get(register, 0) | bit
+        for itinerary in outcome.stops:
+            self.stops[itinerary] = self.stops.get(itinerary, 0) | bit
+        if outcome.stops or outcome.falls:
+            self.falling |= bit
         if outcome.falls:
             self.approvals[outcome.falls] = self.approvals.get(outcome.falls, 0) | bit
         if outcome.permits:

@@ -398,12 +398,16 @@ def _outcome(case: Case, variant: Variant | None, verdict: Verdict) -> Outcome:
 
 
 def _stops(case: Case, variant: Variant | None, sets: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the registers by which it stops; "a settlement counts only when its value was not contested"."""
-    stops = case.history.procedure.stops
+    """Return what it stops: the itineraries of registers with `scope`, "" for every approval.
+
+    "A settlement counts only when its value was not contested."
+    """
+    procedure = case.history.procedure
     found = []
     for register, value in sets.items():
-        if value in stops.get(register.split(":", 1)[0], ()):
+        family, _, rest = register.partition(":")
+        if value in procedure.stops.get(family, ()):
             settles = variant is not None and variant.contest
             if not (settles and value in case.past.contested_values(register)):
-                found.append(register)
+                found.append(rest.split(":", 1)[0] if procedure.registers[family].scope else "")
     return tuple(found)

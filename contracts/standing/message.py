@@ -68,7 +68,7 @@ class Register:
 class Outcome:
     """What judging a message gave: the verdict, what it sets, and what the kind's variant adds.
 
-    `stops` are the registers through which it makes approvals fall, `falls` the itinerary of an approval, `against`
+    `stops` are the itineraries whose approvals it makes fall ("" for all of them), `falls` the itinerary of an approval, `against`
     that of a departure; `permits` is true of a decision that a removal of its author overtakes; `days` is the default
     of `respond_by`.
     """

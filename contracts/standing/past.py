@@ -9,6 +9,7 @@ Source: standing.md 3: Register, Voices, Overtaken, Corrections, Responsible.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.procedure import Family
@@ -22,18 +23,39 @@ APPROVED: Final = "approved"
 REVOKED: Final = "revoked"
 
 
-class Past:
-    """A set of contents, as a mask over the history, and what its registers hold."""
+@dataclass(frozen=True, slots=True)
+class Replacements:
+    """What corrections put in the place of what they correct, and what that changes for each register.
 
-    __slots__ = ("_judge", "_members", "_overtaken", "_replaced", "_responsible", "history", "mask")
+    `added` and `removed` are masks of contents that set a register only with, or only without, their replacement.
+    """
+
+    outcomes: Mapping[int, Outcome]
+    added: Mapping[str, int]
+    removed: Mapping[str, int]
+    families: frozenset[str]
+
+
+NOTHING_REPLACED: Final = Replacements({}, {}, {}, frozenset())
+
+
+class Past:
+    """A set of contents, as a mask over the history, and what its registers hold.
+
+    Answers are kept in the history's memo under the part of the set on which they depend, so that the next message,
+    which knows almost the same, finds them there.
+    """
+
+    __slots__ = ("_carriers", "_judge", "_members", "_overtaken", "_replaced", "_responsible", "history", "mask")
 
     def __init__(self, history: History, mask: int, judge: Judge) -> None:
         self._judge = judge
         self.history = history
         self.mask = mask
-        self._overtaken: int | None = None
-        self._replaced: Mapping[int, Outcome] | None = None
+        self._carriers: frozenset[str] | None = None
         self._members: Mapping[str, str] | None = None
+        self._overtaken: int | None = None
+        self._replaced: Replacements | None = None
         self._responsible: str | None = None
 
     # -- registers ---------------------------------------------------------------------------------------------------
@@ -46,10 +68,9 @@ class Past:
         """
         held = self.history.setters.get(register, 0) & self.mask
         replaced = self.replaced
-        if replaced:
-            for at, outcome in replaced.items():
-                held = held | 1 << at if register in outcome.sets else held & ~(1 << at)
-        return held & ~self.overtaken
+        if replaced.outcomes:
+            held = held & ~replaced.removed.get(register, 0) | replaced.added.get(register, 0)
+        return held & ~self.overtaken if held else 0
 
     def tips(self, register: str) -> tuple[int, ...]:
         """Return "the tips: those that no later effective setter has in its past"."""
@@ -71,14 +92,15 @@ class Past:
 
     def outcome(self, at: int) -> Outcome:
         """Return what a content does in this set: with the act that stands in its place, if it was corrected."""
-        replaced = self.replaced
-        return replaced[at] if at in replaced else self.history.outcomes[at]
+        return self.replaced.outcomes.get(at) or self.history.outcomes[at]
 
     def value(self, register: str) -> str:
         """Return the value of a register, of a family's strongest voice, or of `travelling`; "none" where unset."""
         if register == "responsible":
             return self.responsible
         held = self.setters(register)
+        if held and not held & held - 1:
+            return self.set_by(held.bit_length() - 1, register)
         if held:
             return self._value(register, held)
         if ":" in register:
@@ -86,15 +108,19 @@ class Past:
         return self.travelling if register == TRAVELLING else self._strongest(register)
 
     def _value(self, register: str, held: int) -> str:
-        """Fold the tips of `held` into one value; where no replacement is at work the answer is kept."""
-        if self.replaced:
-            return self.choose(register, self.latest(held))
-        memo = self.history.memo
-        kept = memo.get((register, held))
-        if kept is None:
-            tips = self.latest(held)
-            kept = memo[register, held] = (tips, self.choose(register, tips))
-        return kept[1]
+        """Fold the tips of `held` into one value."""
+        key = (register, held, self._variation(register))
+        value: str | None = self.history.memo.get(key)
+        if value is None:
+            value = self.history.memo[key] = self.choose(register, self.latest(held))
+        return value
+
+    def _variation(self, register: str) -> int:
+        """Return the corrections on which a register, or a family, depends: none, where none touches its family."""
+        families = self.replaced.families
+        if families and register.split(":", 1)[0] in families:
+            return self.history.corrections & self.mask
+        return 0
 
     def choose(self, register: str, tips: tuple[int, ...]) -> str:
         """Return the value of these tips.
@@ -117,31 +143,32 @@ class Past:
         """Return the family of a register."""
         return self.history.procedure.registers[register.split(":", 1)[0]]
 
-    def voices(self, family: str) -> dict[str, str]:
+    def voices(self, family: str) -> Mapping[str, str]:
         """Return the set registers of a family with their values."""
-        found = {}
-        for register in self.history.families.get(family, ()):
-            held = self.setters(register)
-            if held:
-                found[register] = self._value(register, held)
+        key = self._family_key(family, family)
+        found: Mapping[str, str] | None = self.history.memo.get(key)
+        if found is None:
+            setters = ((name, self.setters(name)) for name in self._names(family))
+            found = self.history.memo[key] = {name: self._value(name, held) for name, held in setters if held}
         return found
+
+    def _family_key(self, family: str, what: str) -> tuple[str, int, int]:
+        """Return the part of this set on which an answer about a whole family depends."""
+        held = self.history.family_setters.get(family, 0) & self.mask
+        return what, held & ~self.overtaken, self._variation(family)
+
+    def _names(self, family: str) -> set[str]:
+        """Return the registers of a family, with those that only a replacement sets."""
+        added = (name for name in self.replaced.added if name.split(":", 1)[0] == family)
+        return {*self.history.families.get(family, ()), *added}
 
     def _strongest(self, family: str) -> str:
         """Return the strongest voice.
 
         "The case's risk is the strongest voice …; it is held while any hold is placed."
         """
-        held = self.history.family_setters.get(family, 0) & self.mask
-        if not held and not self.replaced:
-            return UNSET
-        key = (family, held & ~self.overtaken)
-        kept = None if self.replaced else self.history.memo.get(key)
-        if kept is None:
-            rank = self.history.procedure.registers[family].rank
-            kept = ((), max(self.voices(family).values(), key=lambda value: rank.get(value, -1), default=UNSET))
-            if not self.replaced:
-                self.history.memo[key] = kept
-        return kept[1]
+        rank = self.history.procedure.registers[family].rank
+        return max(self.voices(family).values(), key=lambda value: rank.get(value, -1), default=UNSET)
 
     @property
     def travelling(self) -> str:
@@ -170,7 +197,12 @@ class Past:
     def members(self) -> Mapping[str, str]:
         """The value of `member:<agency>` by agency: a role, invited, declined or removed."""
         if self._members is None:
-            self._members = {name.split(":", 1)[1]: value for name, value in self.voices("member").items()}
+            key = self._family_key("member", "members")
+            found: Mapping[str, str] | None = self.history.memo.get(key)
+            if found is None:
+                voices = self.voices("member").items()
+                found = self.history.memo[key] = {name.split(":", 1)[1]: value for name, value in voices}
+            self._members = found
         return self._members
 
     def role(self, agency: str) -> str:
@@ -182,8 +214,15 @@ class Past:
 
     def carriers(self) -> frozenset[str]:
         """Return the members that carry the referral: "every agency invited or with a role"."""
-        roles = self.history.procedure.member_roles
-        return frozenset(agency for agency, held in self.members.items() if held == INVITED or held in roles)
+        if self._carriers is None:
+            key = self._family_key("member", "carriers")
+            found: frozenset[str] | None = self.history.memo.get(key)
+            if found is None:
+                held = {INVITED, *self.history.procedure.member_roles}
+                found = frozenset(agency for agency, value in self.members.items() if value in held)
+                self.history.memo[key] = found
+            self._carriers = found
+        return self._carriers
 
     def _counting(self, register: str) -> tuple[int, ...]:
         """Return the tips that count: "a claim by an agency that is no member does not count" (invited is none)."""
@@ -211,8 +250,14 @@ class Past:
     def overtaken(self) -> int:
         """The decisions that set nothing in this set."""
         if self._overtaken is None:
-            outrun = self._outrun()
-            self._overtaken = outrun | self._fallen(outrun)
+            history, mask = self.history, self.mask
+            ending = history.removals & mask
+            key = ("overtaken", (mask if ending else history.falling & mask), self._variation("stops"))
+            found: int | None = history.memo.get(key)
+            if found is None:
+                outrun = self._outrun() if ending else 0
+                found = history.memo[key] = outrun | self._fallen(outrun)
+            self._overtaken = found
         return self._overtaken
 
     def _outrun(self) -> int:
@@ -228,8 +273,6 @@ class Past:
     def _fallen(self, outrun: int) -> int:
         """Return the approvals that fall: "that is not in the approval's past"."""
         history, found = self.history, 0
-        if not history.stops:
-            return 0
         for itinerary, approvals in history.approvals.items():
             held = approvals & self.mask
             stops = self.stops(itinerary) & ~outrun if held else 0
@@ -241,24 +284,41 @@ class Past:
 
     def stops(self, itinerary: str) -> int:
         """Return the contents of this set that stop the approvals of an itinerary."""
-        history, found = self.history, 0
-        families = history.procedure.registers
-        for register, stopping in history.stops.items():
-            if _concerns(families, register, itinerary):
-                found |= stopping
-        for at, outcome in self.replaced.items():
-            found &= ~(1 << at)
-            if any(_concerns(families, register, itinerary) for register in outcome.stops):
-                found |= 1 << at
-        return found & self.mask
+        found = (self.history.stops.get("", 0) | self.history.stops.get(itinerary, 0)) & self.mask
+        for at, outcome in self.replaced.outcomes.items() if self._variation("stops") else ():
+            stops = any(scope in ("", itinerary) for scope in outcome.stops)
+            found = found | 1 << at if stops else found & ~(1 << at)
+        return found
 
     @property
-    def replaced(self) -> Mapping[int, Outcome]:
-        """Corrected content -> what the act in its place does, "in every set that holds the correction"."""
+    def replaced(self) -> Replacements:
+        """What stands in another content's place, "in every set that holds the correction"."""
         if self._replaced is None:
             held = self.history.corrections & self.mask
-            self._replaced = self._replacements(held) if held else {}
+            if not held:
+                self._replaced = NOTHING_REPLACED
+                return NOTHING_REPLACED
+            key = ("replaced", held, 0)
+            found: Replacements | None = self.history.memo.get(key)
+            if found is None:
+                found = self.history.memo[key] = self._compare(self._replacements(held))
+            self._replaced = found
         return self._replaced
+
+    def _compare(self, outcomes: Mapping[int, Outcome]) -> Replacements:
+        """Return what these outcomes change against the acts that were sent."""
+        added: dict[str, int] = {}
+        removed: dict[str, int] = {}
+        families = set[str]()
+        for at, outcome in outcomes.items():
+            sent = self.history.outcomes[at]
+            for register in sent.sets.keys() - outcome.sets.keys():
+                removed[register] = removed.get(register, 0) | 1 << at
+            for register in outcome.sets.keys() - sent.sets.keys():
+                added[register] = added.get(register, 0) | 1 << at
+            families |= {register.split(":", 1)[0] for register in (*sent.sets, *outcome.sets)}
+            families |= {"stops"} if outcome.stops or sent.stops else set()
+        return Replacements(outcomes, added, removed, frozenset(families))
 
     def _replacements(self, held: int) -> Mapping[int, Outcome]:
         history = self.history
@@ -276,6 +336,8 @@ class Past:
 
     def _strongest_act(self, target: int, offered: list[tuple[int, Mapping[str, Any]]]) -> Mapping[str, Any]:
         """Return the act that stands: of the latest, "the strongest value it sets, then the lowest id"."""
+        if len(offered) == 1:
+            return offered[0][1]
         latest = self.latest(sum(1 << at for at, _ in offered))
         acts = [(at, act) for at, act in offered if at in latest]
         if len(acts) == 1:
@@ -303,14 +365,5 @@ class Past:
     def approvals(self, itinerary: str) -> Mapping[str, str]:
         """Return agency -> its approval of an itinerary."""
         end = f":{itinerary}"
-        return {
-            register.split(":", 2)[1]: value
-            for register, value in self.voices("approval").items()
-            if register.endswith(end)
-        }
-
-
-def _concerns(families: Mapping[str, Family], register: str, itinerary: str) -> bool:
-    """Whether a stop on this register fells the approvals of an itinerary: with `scope`, only of its own."""
-    family, _, rest = register.partition(":")
-    return not families[family].scope or rest.split(":", 1)[0] == itinerary
+        names = (name for name in self.history.families.get("approval", ()) if name.endswith(end))
+        return {name.split(":", 2)[1]: value for name in names if (value := self.value(name)) != UNSET}

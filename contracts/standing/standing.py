@@ -8,7 +8,7 @@ Source: standing.md 2 and 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ from contracts.standing.options import next_kinds
 from contracts.standing.past import Past
 
 CLOCK: Final = "clock"
-_TOLERANCE: Final = timedelta(hours=24)
 MAX_AFTER: Final = 32
 WIDE: Final = ("hold", "risk", "travelling")
 
@@ -51,8 +50,7 @@ class Standing:
         return found
 
     def _registers(self) -> set[str]:
-        replaced = (register for outcome in self._set.replaced.values() for register in outcome.sets)
-        return {*self._history.setters, *replaced}
+        return {*self._history.setters, *self._set.replaced.added}
 
     def value(self, register: str) -> str:
         """Return the value of a register, also of the derived `risk`, `hold`, `travelling`; "none" where unset."""
@@ -104,20 +102,8 @@ class Standing:
 
         Only of what counts, and not "while its past has a gap".
         """
-        history, found = self._history, {}
-        messages = history.messages
-        for sender in history.by_sender.values():
-            latest = max(messages[at].sent_at for at in bits(sender)) - _TOLERANCE
-            for at in bits(sender & history.acting & ~history.gapped):
-                one = messages[at]
-                if one.sent_at < latest and self._behind_itself(at, sender):
-                    found[one.id] = (CLOCK,)
-        return found
-
-    def _behind_itself(self, at: int, sender: int) -> bool:
-        messages = self._history.messages
-        earlier = bits(sender & self._history.ancestors[at])
-        return any(messages[before].sent_at - messages[at].sent_at > _TOLERANCE for before in earlier)
+        history = self._history
+        return {one: (CLOCK,) for one in history.ids(bits(history.late & history.acting & ~history.gapped))}
 
     @cached_property
     def forks(self) -> tuple[str, ...]:
