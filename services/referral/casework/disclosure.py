@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from contracts.sections import SectionModel
     from referral.casework.consent import Consents
 
+ANSWER: Final = "answer"
 AS_CORRECTED: Final = "as the section corrected"
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -146,7 +147,7 @@ class _Check:
         return self._first_unmet(line, agency) is None
 
     def _line(self, section: str) -> tuple[Carry | None, tuple[str, ...]]:
-        """Return the table's line; for a correction that of the kind corrected, and the readers that the section had."""
+        """Return the table's line; for a correction that of the kind corrected, with the readers the section had."""
         line = self._procedure.carry(self._kind, section)
         if line is None or AS_CORRECTED not in line.readers:
             return line, ()
@@ -170,7 +171,7 @@ class _Check:
         return None
 
     def _needs(self, line: Carry) -> tuple[str, ...]:
-        answers = "asker" in line.readers and self._class(line.section) > P1
+        answers = line.section == ANSWER and self._class(line.section) > P1
         return ("accepted", *line.needs) if answers and "accepted" not in line.needs else line.needs
 
     def _meets(self, need: str, section: str, reader: str) -> bool:
