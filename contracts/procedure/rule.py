@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from contracts.procedure.field import Field
 
@@ -70,12 +71,18 @@ class Allowed:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Demand:
     """A register and the values it may have."""
 
     register: Text
     allowed: tuple[Allowed, ...]
+
+    @cached_property
+    def among(self) -> frozenset[str]:
+        """The allowed values, where all are written out; otherwise empty."""
+        plain = all(one.value.plain and not one.negated for one in self.allowed)
+        return frozenset(one.value.written for one in self.allowed) if plain else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,8 @@ class Case:
         if register is None:
             return False
         value = self.past.value(register)
+        if demand.among:
+            return value in demand.among
         for allowed in demand.allowed:
             wanted = self.fill(allowed.value)
             if wanted is not None and (value == wanted) != allowed.negated:
@@ -109,56 +111,52 @@ class Case:
 
     # -- the rules, in the order in which they are named ---------------------------------------------------------------
 
-    def broken(self, variant: Variant | None) -> Iterator[str]:
-        """Yield the broken rules in the order of the table's header."""
-        yield from self._membership()
-        yield from self._references()
-        if variant is None:
-            yield "act"
-            return
+    def broken(self, variant: Variant | None, *, audience: bool = True) -> str:
+        """Return the first broken rule in the order of the table's header, or ""; `audience` may be left out."""
+        rule = self._membership(audience=audience) or self._references()
+        if rule or variant is None:
+            return rule or "act"
         if variant.two and self.act.get("second", self.message.function) == self.message.function:
-            yield "two_functions"
+            return "two_functions"
         for demand in variant.requires:
             if not self._met(demand):
-                yield demand.register.family
-        if variant.sides is not None:
-            yield from self._sides(variant.sides)
+                return demand.register.family
+        if variant.sides is not None and (rule := self._sides(variant.sides)):
+            return rule
         for name in variant.fresh:
             if not self._fresh(name):
-                yield f"fresh_{name.written}"
+                return f"fresh_{name.written}"
         if variant.orphan is not None and not self._orphaned(variant.orphan):
-            yield "own_voice"
+            return "own_voice"
         if variant.silent and not self._silent():
-            yield "silent"
-        if not self._owns():
-            yield "own"
-        if variant.contest:
-            yield from self._contest()
+            return "silent"
+        if self.kind.own and not self._owns():
+            return "own"
+        return self._contest() if variant.contest else ""
 
-    def _membership(self) -> Iterator[str]:
-        """Yield member, role, audience: "membership is judged on the content's own past"."""
-        if not self.message.after:
-            yield from self._root()
-            return
-        held = self.past.members.get(self.message.sender, UNSET)
+    def _membership(self, *, audience: bool) -> str:
+        """Return member, role, audience: "membership is judged on the content's own past"."""
+        message = self.message
+        if not message.after:
+            return self._root()
+        held = self.past.members.get(message.sender, UNSET)
         if held == UNSET or held in GONE:
-            yield "member"
-        elif self.message.role != self.past.role(self.message.sender):
-            yield "role"
-        if {agency for agency, _ in self.message.audience} != self._audience():
-            yield "audience"
-        if not self._may_send(held):
-            yield "role"
+            return "member"
+        if message.role != self.past.role(message.sender):
+            return "role"
+        if audience and {agency for agency, _ in message.audience} != self._audience():
+            return "audience"
+        return "" if self._may_send(held) else "role"
 
-    def _root(self) -> Iterator[str]:
-        """Yield the role that a root names too often or too seldom in its audience, and role."""
+    def _root(self) -> str:
+        """Return the role that a root names too often or too seldom in its audience, or role."""
         named = [role for _, role in self.message.audience]
         for role, (least, most) in self.kind.root_names.items():
             if not least <= named.count(role) <= most:
-                yield role
+                return role
         roles = self.history.procedure.member_roles
-        if self.message.role not in roles or not {"any", "member", self.message.role} & self.kind.senders:
-            yield "role"
+        fits = self.message.role in roles and {"any", "member", self.message.role} & self.kind.senders
+        return "" if fits else "role"
 
     def _may_send(self, held: str) -> bool:
         """Whether the kind may come from an agency that holds this in its past."""
@@ -176,30 +174,31 @@ class Case:
         named = frozenset({self.act["agency"]} if self.kind.invites else ())
         return (self.past.carriers() - {self.message.sender}) | named
 
-    def _references(self) -> Iterator[str]:
-        """Yield what a content names wrongly: another version, another case, contents that are no core ancestors."""
+    def _references(self) -> str:
+        """Return what a content names wrongly: another version, another case, contents that are no core ancestors."""
         message = self.message
         if message.other_procedure:
-            yield "procedure"
+            return "procedure"
         if message.other_case:
-            yield "case"
-        for rule, named in (("in_reply_to", message.in_reply_to), ("supersedes", message.supersedes)):
-            if named is not None and not self._in_past(named):
-                yield rule
+            return "case"
+        if message.in_reply_to is not None and not self._in_past(message.in_reply_to):
+            return "in_reply_to"
+        if message.supersedes is not None and not self._in_past(message.supersedes):
+            return "supersedes"
+        return ""
 
     def _in_past(self, named: object) -> bool:
         at = self.history.index.get(named, -1) if isinstance(named, str) else -1
         return at >= 0 and bool(self.past.mask >> at & 1)
 
-    def _sides(self, text: Text) -> Iterator[str]:
-        """Yield approval, revoked: one agency of each side "must have approved … and none revoked"."""
+    def _sides(self, text: Text) -> str:
+        """Return approval, revoked: one agency of each side "must have approved … and none revoked"."""
         procedure = self.history.procedure
         approvals = self.past.approvals(self.fill(text) or "")
         roles = {self.past.members.get(agency, UNSET) for agency, value in approvals.items() if value == APPROVED}
         if not (roles & procedure.destination_side and roles & procedure.origin_side):
-            yield "approval"
-        if REVOKED in approvals.values():
-            yield "revoked"
+            return "approval"
+        return "revoked" if REVOKED in approvals.values() else ""
 
     def _fresh(self, name: Text) -> bool:
         """Whether the limit is set and `sent_at` not past it; of the risk, that of every strongest voice."""
@@ -252,7 +251,7 @@ class Case:
 
     def _owns(self) -> bool:
         """Whether the field `own`, if present, names "a content of the same kind and sender in the past"."""
-        named = self.act.get(self.kind.own) if self.kind.own else None
+        named = self.act.get(self.kind.own)
         if named is None:
             return True
         if not self._in_past(named):
@@ -260,23 +259,19 @@ class Case:
         other = self.history.messages[self.history.index[named]]
         return (other.kind, other.sender) == (self.message.kind, self.message.sender)
 
-    def _contest(self) -> Iterator[str]:
-        """Yield contest, value: a settlement names a contested register by exactly its tips, and a fitting value."""
+    def _contest(self) -> str:
+        """Return contest, value: a settlement names a contested register by exactly its tips, and a fitting value."""
         register, value = self.act["register"], self.act["value"]
         family = self.history.procedure.registers.get(register.split(":", 1)[0])
         if family is None:
-            yield "contest"
-            return
+            return "contest"
         values = self.past.contested_values(register)
         tips = self.history.ids(self.past.tips(register))
         if len(values) < 2 or tuple(sorted(set(self.act["tips"]))) != tips:  # noqa: PLR2004 - a contest needs two
-            yield "contest"
+            return "contest"
         if family.settle == "up":
-            strongest = max((family.rank[one] for one in values), default=0)
-            if family.rank.get(value, -1) < strongest:
-                yield "value"
-        elif value not in values:
-            yield "value"
+            return "" if family.rank.get(value, -1) >= max(family.rank[one] for one in values) else "value"
+        return "" if value in values else "value"
 
     def corrects(self) -> bool:
         """Whether the target is an earlier fact of the same author, and the replacement fits its schema."""
@@ -297,8 +292,12 @@ class Case:
         if variant is None:
             return found
         extra = variant.sets_flagged if flagged else variant.sets_unflagged
-        for setting in (*variant.sets, *extra):
-            found.update(self._set(setting))
+        for setting in (*variant.sets, *extra) if extra else variant.sets:
+            register, value = setting.register, setting.value
+            if len(register.pieces) == 1 == len(value.pieces):
+                found[register.written] = value.written
+            else:
+                found.update(self._set(setting))
         return found
 
     def _alarm(self) -> dict[str, str]:
@@ -348,13 +347,12 @@ def judge(message: Message, act: Mapping[str, Any], past: Past, gap: bool) -> Ou
         return Outcome(Verdict(VOID, "target"))
     variant = case.variant()
     protects = variant is not None and variant.protection
-    rules = case.broken(variant)
-    first = next(rules, "")
+    first = case.broken(variant)
     if kind.fact:
         name = variant.flag if variant and variant.flag and first and first not in _MEMBERSHIP else first
         return _outcome(case, variant, Verdict(FLAGGED, name) if first else Verdict(EFFECTIVE))
     if first == "audience" and protects:
-        second = next(rules, "")  # "a wrong audience flags it, never voids it"
+        second = case.broken(variant, audience=False)  # "a wrong audience flags it, never voids it"
         return Outcome(Verdict(VOID, second)) if second else _outcome(case, variant, Verdict(FLAGGED, "audience"))
     return Outcome(Verdict(VOID, first), days=_days(variant)) if first else _outcome(case, variant, Verdict(EFFECTIVE))
 

@@ -67,10 +67,13 @@ class Past:
         place.
         """
         held = self.history.setters.get(register, 0) & self.mask
-        replaced = self.replaced
+        replaced = self._replaced or self.replaced
         if replaced.outcomes:
             held = held & ~replaced.removed.get(register, 0) | replaced.added.get(register, 0)
-        return held & ~self.overtaken if held else 0
+        if not held:
+            return 0
+        overtaken = self._overtaken
+        return held & ~(self.overtaken if overtaken is None else overtaken)
 
     def tips(self, register: str) -> tuple[int, ...]:
         """Return "the tips: those that no later effective setter has in its past"."""
@@ -92,7 +95,8 @@ class Past:
 
     def outcome(self, at: int) -> Outcome:
         """Return what a content does in this set: with the act that stands in its place, if it was corrected."""
-        return self.replaced.outcomes.get(at) or self.history.outcomes[at]
+        replaced = self._replaced or self.replaced
+        return replaced.outcomes.get(at) or self.history.outcomes[at]
 
     def value(self, register: str) -> str:
         """Return the value of a register, of a family's strongest voice, or of `travelling`; "none" where unset."""
@@ -117,7 +121,7 @@ class Past:
 
     def _variation(self, register: str) -> int:
         """Return the corrections on which a register, or a family, depends: none, where none touches its family."""
-        families = self.replaced.families
+        families = (self._replaced or self.replaced).families
         if families and register.split(":", 1)[0] in families:
             return self.history.corrections & self.mask
         return 0
