@@ -17,8 +17,9 @@ import subprocess
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import (  # the package names them without exporting them
     AclBinding,
@@ -30,6 +31,9 @@ from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 
 from kafka.authority import Authority
 from referral.exchange.kafka_settings import KafkaSettings, LoopbackPlaintext, MutualTls, Scram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).resolve().parent
 DEPLOY = HERE.parents[1] / "deploy" / "kafka"
@@ -182,6 +186,16 @@ class RealKafka:
         """Crash the broker."""
         self.stop(signal.SIGKILL)
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the broker hold its connections and say nothing for the length of the block."""
+        assert self._broker is not None
+        self._broker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._broker.send_signal(signal.SIGCONT)
+
     def keep(self) -> Path:
         """Stop the broker, copy its data as a backup would, and start it again."""
         kept = self.home / f"kept-{uuid.uuid4().hex[:8]}"
@@ -222,13 +236,21 @@ class RealKafka:
     def allow(self, user: str, operation: AclOperation, topic: str) -> None:
         """Give `user` the right to read or write `topic`."""
         right = AclBinding(*_right(user, operation, topic))
-        for answer in self._operator().create_acls([right]).values():
+        operator = self._operator()  # answers come only while it lives
+        for answer in operator.create_acls([right]).values():
             answer.result(20)
 
     def forbid(self, user: str, operation: AclOperation, topic: str) -> None:
         """Take that right away again."""
         right = AclBindingFilter(*_right(user, operation, topic))
-        for answer in self._operator().delete_acls([right]).values():
+        operator = self._operator()
+        for answer in operator.delete_acls([right]).values():
+            answer.result(20)
+
+    def expire(self, topic: str, begin: int) -> None:
+        """Delete the records of partition 0 before offset `begin`, as the retention time does."""
+        operator = self._operator()
+        for answer in operator.delete_records([TopicPartition(topic, 0, begin)]).values():
             answer.result(20)
 
     def _operator(self) -> AdminClient:

@@ -130,6 +130,10 @@ class EmbeddedBroker:
         if self._connection is not None and self._path.exists() and self._path.stat().st_ino == self._inode:
             return
         self._disconnect()
+        if self._path.is_file() and self._path.stat().st_size:
+            self._connection = connect(self._path, read_only=True)
+            self._is_ours()  # before the writing connection changes a file of something else
+            self._disconnect()
         self._connection = connect(self._path)
         self._connection.execute(f"PRAGMA busy_timeout={round(self._patience * 1000)}")
         if not self._is_ours():

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from referral.exchange.kafka_settings import KafkaSettings
 
 STOP_LIMIT: Final = 10.0  # seconds: a producer with a batch that nobody takes would never stop
-KILL_LIMIT: Final = 1.0  # seconds for what is cut off after that
+CLOSE_LIMIT: Final = 1.0  # seconds for clients that have nothing to flush: TLS waits for a frozen broker's farewell
 TOO_FEW: Final = InvalidReplicationFactorError.errno  # brokers that are up, also while the only one starts
 AGAIN: Final = 0.2  # seconds between two tries of an operator's request
 
@@ -101,10 +101,10 @@ class _Sender:
         except (KafkaError, OSError, TimeoutError):
             _log.warning("A Kafka producer did not stop by itself and was cut off.")
             # Its sender would go on for ever and send stale batches one day; nothing public ends it.
-            await _within(KILL_LIMIT, self.producer._sender.close())  # noqa: SLF001 - see above
+            await _within(CLOSE_LIMIT, self.producer._sender.close())  # noqa: SLF001 - see above
             for future in list(self.owed):
                 future.cancel()
-            await _within(KILL_LIMIT, self.producer.client.close())
+            await _within(CLOSE_LIMIT, self.producer.client.close())
 
 
 @dataclass(eq=False, slots=True)
@@ -138,7 +138,7 @@ class _Reader:
         """Let the consumer go; the next read makes a new one."""
         consumer, self.consumer = self.consumer, None
         if consumer is not None:
-            await _within(STOP_LIMIT, consumer.stop())
+            await _within(CLOSE_LIMIT, consumer.stop())
 
 
 class KafkaBroker:
@@ -255,7 +255,7 @@ class KafkaBroker:
     async def _drop_looker(self) -> None:
         looker, self._looker = self._looker, None
         if looker is not None:
-            await _within(STOP_LIMIT, looker.stop())
+            await _within(CLOSE_LIMIT, looker.stop())
 
     async def _started_sender(self) -> _Sender:
         async with self._starting:
@@ -309,7 +309,7 @@ async def _administrator(settings: KafkaSettings) -> AsyncIterator[Any]:
         await admin.start()
         yield admin
     finally:
-        await _within(STOP_LIMIT, admin.close())
+        await _within(CLOSE_LIMIT, admin.close())
 
 
 async def _started(client: Any) -> Any:
@@ -317,7 +317,7 @@ async def _started(client: Any) -> Any:
     try:
         await client.start()
     except BaseException:
-        await _within(KILL_LIMIT, client.stop())
+        await _within(CLOSE_LIMIT, client.stop())
         raise
     return client
 

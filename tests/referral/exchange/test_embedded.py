@@ -197,12 +197,8 @@ async def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(BrokerAway, match="StoreDamaged"):
         await broker.provision(["in.one"])
     await broker.close()
-    with sqlite3.connect(file) as foreign:
-        tables = foreign.execute("SELECT name FROM sqlite_schema").fetchall()
-    foreign.close()
 
-    assert tables == [("notes",)]
-    assert before[:16] == file.read_bytes()[:16]
+    assert file.read_bytes() == before
 
 
 async def test_bytes_that_are_no_database_are_named_and_left_alone(tmp_path: Path) -> None:
