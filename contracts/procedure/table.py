@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,11 @@ class Procedure:
     def reference(self) -> Mapping[str, str]:
         """The `procedure` of a content: name and hash."""
         return {"hash": self.hash, "name": self.name}
+
+    @cached_property
+    def stop_values(self) -> frozenset[str]:
+        """The values that stop in some family."""
+        return frozenset(value for values in self.stops.values() for value in values)
 
     def carries(self, kind: str) -> tuple[Carry, ...]:
         """Return the sections that may travel in `kind`, those of every kind last."""

@@ -46,7 +46,7 @@ class History:
         self.outcomes: list[Outcome] = []
         self.latest_own: list[datetime] = []
         self.setters: dict[str, int] = {}
-        self.families: dict[str, dict[str, int]] = {}
+        self.families: dict[str, list[str]] = {}
         self.family_setters: dict[str, int] = {}
         self.by_sender: dict[str, int] = {}
         self.approvals: dict[str, int] = {}
@@ -118,10 +118,12 @@ class History:
         """Note what an effective message sets, stops and removes."""
         kind = self.procedure.kinds[message.kind]
         for register in outcome.sets:
-            known = self.setters.get(register)
-            self.setters[register] = bit if known is None else known | bit
             family = register.split(":", 1)[0]
-            self.families.setdefault(family, {})[register] = 0
+            if register in self.setters:
+                self.setters[register] |= bit
+            else:
+                self.setters[register] = bit
+                self.families.setdefault(family, []).append(register)
             self.family_setters[family] = self.family_setters.get(family, 0) | bit
         for itinerary in outcome.stops:
             self.stops[itinerary] = self.stops.get(itinerary, 0) | bit

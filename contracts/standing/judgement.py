@@ -36,6 +36,7 @@ from contracts.standing.message import (
 )
 from contracts.standing.past import APPROVED, REVOKED, Past
 
+_EFFECTIVE: Final = Verdict(EFFECTIVE)
 _NOON: Final = time(12, tzinfo=UTC)
 _MEMBERSHIP: Final = frozenset({"member", "role", "audience"})
 
@@ -93,7 +94,7 @@ class Case:
             return False
         if variant.act and not codes_match(variant.act, self.act):
             return False
-        return all(self._met(demand) for demand in variant.given)
+        return not variant.given or all(self._met(demand) for demand in variant.given)
 
     def _met(self, demand: Demand) -> bool:
         """Whether a register of the past has one of the allowed values; a missing act field never satisfies."""
@@ -350,11 +351,11 @@ def judge(message: Message, act: Mapping[str, Any], past: Past, gap: bool) -> Ou
     first = case.broken(variant)
     if kind.fact:
         name = variant.flag if variant and variant.flag and first and first not in _MEMBERSHIP else first
-        return _outcome(case, variant, Verdict(FLAGGED, name) if first else Verdict(EFFECTIVE))
+        return _outcome(case, variant, Verdict(FLAGGED, name) if first else _EFFECTIVE)
     if first == "audience" and protects:
         second = case.broken(variant, audience=False)  # "a wrong audience flags it, never voids it"
         return Outcome(Verdict(VOID, second)) if second else _outcome(case, variant, Verdict(FLAGGED, "audience"))
-    return Outcome(Verdict(VOID, first), days=_days(variant)) if first else _outcome(case, variant, Verdict(EFFECTIVE))
+    return Outcome(Verdict(VOID, first), days=_days(variant)) if first else _outcome(case, variant, _EFFECTIVE)
 
 
 def _days(variant: Variant | None) -> int | None:
@@ -372,11 +373,11 @@ def _judge_behind_gap(case: Case) -> Outcome:
             return Outcome(Verdict(VOID, "target"))
         if kind.name == CORRECTION and not case.sees_target():
             return Outcome(Verdict(PENDING))  # there is nothing yet in whose place it could stand
-        return _outcome(case, variant, Verdict(EFFECTIVE))
+        return _outcome(case, variant, _EFFECTIVE)
     if variant is not None and variant.protection and not message.other_procedure:
         allowed = message.role in kind.senders or bool({"any", "member"} & kind.senders)
         if allowed and message.role in named[message.sender]:
-            return _outcome(case, variant, Verdict(EFFECTIVE))
+            return _outcome(case, variant, _EFFECTIVE)
     return Outcome(Verdict(PENDING), days=_days(variant))
 
 
@@ -403,6 +404,8 @@ def _stops(case: Case, variant: Variant | None, sets: Mapping[str, str]) -> tupl
     procedure = case.history.procedure
     found = []
     for register, value in sets.items():
+        if value not in procedure.stop_values:
+            continue
         family, _, rest = register.partition(":")
         if value in procedure.stops.get(family, ()):
             settles = variant is not None and variant.contest

@@ -6,9 +6,10 @@ Source: standing.md 1 (the fields), 3 (verdicts, registers).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 EFFECTIVE: Final = "effective"
 FLAGGED: Final = "flagged"
@@ -64,8 +65,7 @@ class Register:
     tips: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What judging a message gave: the verdict, what it sets, and what the kind's variant adds.
 
     `stops` are the itineraries whose approvals it makes fall ("" for all of them), `falls` the itinerary of an approval, `against`
@@ -74,7 +74,7 @@ class Outcome:
     """
 
     verdict: Verdict
-    sets: Mapping[str, str] = field(default_factory=dict)
+    sets: Mapping[str, str] = MappingProxyType({})
     stops: tuple[str, ...] = ()
     falls: str = ""
     against: str = ""

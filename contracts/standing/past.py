@@ -201,13 +201,18 @@ class Past:
     def members(self) -> Mapping[str, str]:
         """The value of `member:<agency>` by agency: a role, invited, declined or removed."""
         if self._members is None:
-            key = self._family_key("member", "members")
-            found: Mapping[str, str] | None = self.history.memo.get(key)
-            if found is None:
-                voices = self.voices("member").items()
-                found = self.history.memo[key] = {name.split(":", 1)[1]: value for name, value in voices}
-            self._members = found
-        return self._members
+            self._know_members()
+        return self._members or {}
+
+    def _know_members(self) -> None:
+        key = self._family_key("member", "members")
+        found: tuple[Mapping[str, str], frozenset[str]] | None = self.history.memo.get(key)
+        if found is None:
+            members = {name.split(":", 1)[1]: value for name, value in self.voices("member").items()}
+            carry = {INVITED, *self.history.procedure.member_roles}
+            carriers = frozenset(agency for agency, value in members.items() if value in carry)
+            found = self.history.memo[key] = (members, carriers)
+        self._members, self._carriers = found
 
     def role(self, agency: str) -> str:
         """Return the role that an agency holds; of an invited one, that of its seat; else "none"."""
@@ -219,14 +224,8 @@ class Past:
     def carriers(self) -> frozenset[str]:
         """Return the members that carry the referral: "every agency invited or with a role"."""
         if self._carriers is None:
-            key = self._family_key("member", "carriers")
-            found: frozenset[str] | None = self.history.memo.get(key)
-            if found is None:
-                held = {INVITED, *self.history.procedure.member_roles}
-                found = frozenset(agency for agency, value in self.members.items() if value in held)
-                self.history.memo[key] = found
-            self._carriers = found
-        return self._carriers
+            self._know_members()
+        return self._carriers or frozenset()
 
     def _counting(self, register: str) -> tuple[int, ...]:
         """Return the tips that count: "a claim by an agency that is no member does not count" (invited is none)."""
