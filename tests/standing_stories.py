@@ -59,7 +59,7 @@ def report(contact: str = "in_contact", **more: object) -> dict[str, Any]:
 
 
 class Story:
-    """A history as it is told: each `say` goes to all members of its own past, after the heads unless told otherwise."""
+    """A history as it is told: each `say` goes to all members of its past, after the heads unless told otherwise."""
 
     def __init__(self, table: Procedure = TABLE) -> None:
         self.table = table

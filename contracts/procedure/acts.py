@@ -5,12 +5,15 @@ Source: icp.v1.toml, "HOW TO READ IT". Every line that does not fit is refused b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import MAX_INTEGER
 from contracts.procedure.field import TYPES, Field
-from contracts.procedure.line import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from contracts.procedure.line import Line
 
 _KEYS: Final = ("codes", "type", "or", "required", "with", "many", "row", "min", "max")
 

@@ -5,11 +5,14 @@ Source: icp.v1.toml, "HOW TO READ IT".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from contracts.procedure.line import Line
 from contracts.procedure.rule import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from contracts.procedure.line import Line
 
 _KEYS: Final = ("order", "pick", "settle", "members", "in_order", "side", "scope")
 NEEDED: Final = ("member", "seat", "responsible")

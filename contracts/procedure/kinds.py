@@ -6,15 +6,18 @@ Source: icp.v1.toml, "HOW TO READ IT". What a line refers to (families, values, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from contracts.procedure.acts import read_act
-from contracts.procedure.line import Line
 from contracts.procedure.rule import Family, Kind
 from contracts.procedure.texts import check_fields, itinerary
 from contracts.procedure.variants import Variants
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from contracts.procedure.line import Line
 
 _KEYS: Final = (
     "nature", "side", "invites", "removes", "root_names", "against", "opening", "from", "own", "ask", "when", "act",

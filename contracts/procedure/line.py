@@ -5,11 +5,13 @@ A name is written as in `kind.case-hold.when[2].requires.hold`; the entries of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from contracts.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 RESERVED: Final = frozenset(
     {"to", "evidence", "relay", "late", "count", "span", "number", "timer", "thread", "both"},

@@ -6,11 +6,14 @@ Source: icp.v1.toml, "HOW TO READ IT". The names of the fields are the keys of t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from contracts.procedure.field import Field
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from contracts.procedure.field import Field
 
 _HOLE = re.compile(r"\{(sender|id|seat|responsible|audience|act\.([a-z_]+)(\*?))\}")
 

@@ -5,12 +5,15 @@ Source: sections.icp.v1.toml, and standing.md 4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from contracts.procedure.carry import Carry, Condition, Reply, SectionRule
-from contracts.procedure.line import Line
-from contracts.procedure.rule import Family, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from contracts.procedure.line import Line
+    from contracts.procedure.rule import Family, Kind
 
 _CLASSES: Final = ("P0", "P1", "P2", "P3", "P4")
 _NEEDS: Final = ("accepted", "consent", "tracing", "care", "judicial", "no_asylum", "life_risk")

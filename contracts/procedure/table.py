@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts import labels
 from contracts.encoding import b64, blake, compact
@@ -16,8 +14,13 @@ from contracts.procedure.families import read_families, read_stops
 from contracts.procedure.field import ActRefused, Words, check_fields
 from contracts.procedure.kinds import Kinds
 from contracts.procedure.line import Line, ProcedureRefused
-from contracts.procedure.rule import Family, Kind
 from contracts.procedure.sections import ANY, Carries, read_replies, read_sections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from contracts.procedure.rule import Family, Kind
 
 _KEYS: Final = (
     "procedure", "member_roles", "destination_side", "origin_side", "travelling", "functions", "register", "stops",
@@ -159,5 +162,3 @@ def load(path: Path) -> Procedure:
     except OSError:
         raise ProcedureRefused("table: there is no such file to read.") from None
     return parse(table)
-
-

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.procedure.line import Line
+from typing import TYPE_CHECKING
+
 from contracts.procedure.rule import Kind, Text, text
+
+if TYPE_CHECKING:
+    from contracts.procedure.line import Line
 
 
 def read_text(line: Line) -> Text:
@@ -27,4 +31,3 @@ def check_fields(line: Line, found: Text, kind: Kind) -> None:
     for name in found.act_fields:
         if name not in kind.act:
             line.refuse(f"the act of this kind has no field {name}.")
-

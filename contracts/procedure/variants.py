@@ -5,13 +5,15 @@ Source: icp.v1.toml, "HOW TO READ IT". Demands are kept in the order in which th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from contracts.procedure.line import Line
 from contracts.procedure.rule import Allowed, Demand, Family, Kind, Setting, Text, Variant, text
 from contracts.procedure.sections import read_codes
 from contracts.procedure.texts import check_fields, itinerary, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _KEYS: Final = (
     "root", "other", "act", "given", "two", "requires", "sides", "fresh", "orphan", "silent", "contest", "sets",

@@ -1,7 +1,7 @@
 """What is due, overdue and expiring at a moment: time is an argument, no message says "it is late".
 
-- An answer: a content with `respond_by` waits for what the table says answers it (`[[reply]]`; nothing said: anything) of
-  an agency of its audience, with the content in its past. A closed case waits for no answer.
+- An answer: a content with `respond_by` waits for what the table says answers it (`[[reply]]`; nothing said:
+  anything) of an agency of its audience, with the content in its past. A closed case waits for no answer.
 - A voice: a hold or a veto waits for its owner while the owner's content still holds the register.
 - A limit holds to 12:00Z of the next day.
 - A timer: "a node that reads the arrival time alarms at its time; a node without it at 12:00Z of the second day after
@@ -13,15 +13,18 @@ Source: standing.md 3, `standing.at(now)`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from contracts.procedure.carry import codes_match
 from contracts.standing.history import History, bits
 from contracts.standing.judgement import limit_ends
-from contracts.standing.past import Past
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from contracts.standing.past import Past
 
 EXPIRING: Final = timedelta(days=7)
 _BLIND_TIMER_DAYS: Final = 2

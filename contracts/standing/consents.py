@@ -8,14 +8,18 @@ Source: standing.md 3, Consent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from contracts.procedure import Procedure
 from contracts.standing.fold import in_order
 from contracts.standing.history import History
 from contracts.standing.judgement import Case, judge
 from contracts.standing.message import EFFECTIVE, VOID, Message, Outcome, Register, Verdict
 from contracts.standing.past import Past
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from contracts.procedure import Procedure
 
 
 def consents(procedure: Procedure, messages: Iterable[Message]) -> Mapping[str, Register]:

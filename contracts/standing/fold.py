@@ -2,20 +2,25 @@
 
 1. Core contents only, each once, in an order in which their past comes first.
 2. Those with a whole past are judged; then who is named is known; then those behind a gap are judged.
-3. What an effective `history-settled` names and the set lacks counts as absent: once more, until nothing is settled anew.
+3. What an effective `history-settled` names and the set lacks counts as absent: once more, until nothing is settled
+   anew.
 
 Source: standing.md 2 (Membership, Gaps, Nothing is held back).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from contracts.procedure import Procedure
 from contracts.standing.history import History, bits
 from contracts.standing.judgement import judge
-from contracts.standing.message import Message
 from contracts.standing.past import Past
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from contracts.procedure import Procedure
+    from contracts.standing.message import Message
 
 
 def history_of(procedure: Procedure, messages: Mapping[str, Message]) -> History:

@@ -8,12 +8,15 @@ Source: standing.md 2 (`after`, gaps), 3 (registers).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from contracts.procedure import Procedure
 from contracts.standing.message import EFFECTIVE, FLAGGED, REFUSED, Message, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from contracts.procedure import Procedure
 
 CORRECTION: Final = "correction"  # standing.md 3, Corrections: the one kind that stands in another's place
 CLOCK_TOLERANCE: Final = timedelta(hours=24)
@@ -32,8 +35,8 @@ class History:
     """Judged contents in an order in which their past comes first.
 
     `settled` are the ids that count as absent although they are named. The masks: `gapped` (a past with a gap),
-    `alien` (a past with a refused content), `acting` (effective or flagged), `facts`, `corrections`, `removals`,
-    `stopping` (any stop).
+    `alien` (a past with a refused content), `acting` (effective or flagged), `late` (a clock far behind), `falling`
+    (stops and what falls to them), `permits` (decisions that a removal overtakes), and those of single rules.
     """
 
     def __init__(self, procedure: Procedure, settled: frozenset[str]) -> None:
@@ -53,7 +56,9 @@ class History:
         self.stops: dict[str, int] = {}
         self.named: dict[str, set[str]] = {}
         self.gapped = self.alien = self.acting = self.roots = 0
-        self.corrections = self.removals = self.permits = self.departures = self.settlings = self.falling = self.late = 0
+        self.corrections = self.removals = self.permits = self.departures = self.settlings = self.falling = (
+            self.late
+        ) = 0
         self.memo: dict[tuple[str, int, int], Any] = {}
         self.replacements: dict[tuple[int, int], tuple[Mapping[str, Any], Outcome]] = {}
 
@@ -115,8 +120,7 @@ class History:
             self.late |= bit
 
     def _note(self, message: Message, bit: int, outcome: Outcome) -> None:
-        """Note what an effective message sets, stops and removes."""
-        kind = self.procedure.kinds[message.kind]
+        """Note what an effective message sets and stops."""
         for register in outcome.sets:
             family = register.split(":", 1)[0]
             if register in self.setters:
@@ -127,22 +131,20 @@ class History:
             self.family_setters[family] = self.family_setters.get(family, 0) | bit
         for itinerary in outcome.stops:
             self.stops[itinerary] = self.stops.get(itinerary, 0) | bit
-        if outcome.stops or outcome.falls:
-            self.falling |= bit
         if outcome.falls:
             self.approvals[outcome.falls] = self.approvals.get(outcome.falls, 0) | bit
-        if outcome.permits:
-            self.permits |= bit
-        if outcome.against:
-            self.departures |= bit
-        if kind.removes:
-            self.removals |= bit
-        if kind.name == CORRECTION:
-            self.corrections |= bit
-        if kind.name == HISTORY_SETTLED:
-            self.settlings |= bit
-        if not message.after:
-            self.roots |= bit
+        self._mark(message, bit, outcome)
+
+    def _mark(self, message: Message, bit: int, outcome: Outcome) -> None:
+        """Put an effective message into the masks that the rules ask for."""
+        kind = self.procedure.kinds[message.kind]
+        self.falling |= bit if outcome.stops or outcome.falls else 0
+        self.permits |= bit if outcome.permits else 0
+        self.departures |= bit if outcome.against else 0
+        self.removals |= bit if kind.removes else 0
+        self.corrections |= bit if kind.name == CORRECTION else 0
+        self.settlings |= bit if kind.name == HISTORY_SETTLED else 0
+        self.roots |= 0 if message.after else bit
 
     def may_correct(self, target: int, past: int, sender: str) -> bool:
         """Whether `target` is a fact of this author in this past: "only facts are corrected, by their author"."""

@@ -10,14 +10,11 @@ Source: standing.md 2 (Root, Membership, Nothing is held back) and 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from contracts.procedure import Kind, Variant
 from contracts.procedure.carry import codes_match
-from contracts.procedure.rule import Demand, Setting, Text
 from contracts.procedure.variants import PRELIMINARY, PRELIMINARY_FOLDS_AS
 from contracts.standing.history import CORRECTION, History, bits
 from contracts.standing.message import (
@@ -35,6 +32,12 @@ from contracts.standing.message import (
     Verdict,
 )
 from contracts.standing.past import APPROVED, REVOKED, Past
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from contracts.procedure import Kind, Variant
+    from contracts.procedure.rule import Demand, Setting, Text
 
 _EFFECTIVE: Final = Verdict(EFFECTIVE)
 _NOON: Final = time(12, tzinfo=UTC)
@@ -122,6 +125,10 @@ class Case:
         for demand in variant.requires:
             if not self._met(demand):
                 return demand.register.family
+        return self._beyond_registers(variant)
+
+    def _beyond_registers(self, variant: Variant) -> str:
+        """Return the first broken rule of those that read more than the value of a register."""
         if variant.sides is not None and (rule := self._sides(variant.sides)):
             return rule
         for name in variant.fresh:

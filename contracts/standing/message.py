@@ -5,11 +5,13 @@ Source: standing.md 1 (the fields), 3 (verdicts, registers).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 EFFECTIVE: Final = "effective"
 FLAGGED: Final = "flagged"
@@ -68,9 +70,9 @@ class Register:
 class Outcome(NamedTuple):
     """What judging a message gave: the verdict, what it sets, and what the kind's variant adds.
 
-    `stops` are the itineraries whose approvals it makes fall ("" for all of them), `falls` the itinerary of an approval, `against`
-    that of a departure; `permits` is true of a decision that a removal of its author overtakes; `days` is the default
-    of `respond_by`.
+    `stops` are the itineraries whose approvals it makes fall ("" for all of them), `falls` the itinerary of an
+    approval, `against` that of a departure; `permits` is true of a decision that a removal of its author overtakes;
+    `days` is the default of `respond_by`.
     """
 
     verdict: Verdict

@@ -8,16 +8,19 @@ Source: standing.md 2 (`after`) and 3 (`standing.next`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
 from itertools import product
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from contracts.procedure import Field, Kind, Variant
 from contracts.standing.history import CORRECTION, bits
 from contracts.standing.judgement import judge
 from contracts.standing.message import EFFECTIVE, Message
-from contracts.standing.past import Past
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from contracts.procedure import Field, Kind, Variant
+    from contracts.standing.past import Past
 
 _NOBODY: Final = "somebody-new"  # stands for an agency that the case does not know yet
 _FRESH_ID: Final = "next"

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from contracts.procedure import Family
 from contracts.standing.history import History, bits
 from contracts.standing.message import INVITED, UNSET, Message, Outcome
+
+if TYPE_CHECKING:
+    from contracts.procedure import Family
 
 Judge = Callable[[Message, Mapping[str, Any], "Past", bool], Outcome]
 

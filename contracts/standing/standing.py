@@ -7,14 +7,12 @@ Source: standing.md 2 and 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts import labels
 from contracts.encoding import blake, compact
-from contracts.procedure import Procedure
 from contracts.standing.clock import Clock, clock_at
 from contracts.standing.fold import history_of, name_agencies, put, settled_ids
 from contracts.standing.history import HISTORY_SETTLED, History, bits
@@ -22,6 +20,11 @@ from contracts.standing.judgement import judge
 from contracts.standing.message import EFFECTIVE, Message, Register, Verdict
 from contracts.standing.options import next_kinds
 from contracts.standing.past import Past
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from contracts.procedure import Procedure
 
 CLOCK: Final = "clock"
 MAX_AFTER: Final = 32
@@ -103,7 +106,7 @@ class Standing:
         Only of what counts, and not "while its past has a gap".
         """
         history = self._history
-        return {one: (CLOCK,) for one in history.ids(bits(history.late & history.acting & ~history.gapped))}
+        return dict.fromkeys(history.ids(bits(history.late & history.acting & ~history.gapped)), (CLOCK,))
 
     @cached_property
     def forks(self) -> tuple[str, ...]:

@@ -15,9 +15,8 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from standing_stories import TABLE, long_case
-
 from contracts.standing import Message, Standing, fold
+from standing_stories import TABLE, long_case
 
 
 def read(standing: Standing) -> str:
