@@ -13,12 +13,13 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from contracts import envelope, labels
 from contracts.content import Content, Erased, Recipient, Section, Seen, case_id, compose, sign
-from contracts.encoding import b64
-from contracts.envelope import Addressee, EpochKey, key_id, seal
+from contracts.encoding import b64, blake
+from contracts.envelope import Addressee, EnvelopeRefused, EpochKey, Parked, key_id, open_envelope, seal
 from contracts.network import Brokers, Governors, Log, Network
 from contracts.procedure import procedure
-from contracts.signing import MESSAGE, fingerprint, public_signing
+from contracts.signing import MESSAGE, agree, encrypt, fingerprint, public_epoch, public_signing
 from contracts.statements import (
     Body,
     Calendar,
@@ -242,3 +243,29 @@ def addressee(agency: str = "hu-fp", **changes: Any) -> Addressee:
         "owed": nothing_owed,
     }
     return Addressee(**(known | changes))
+
+
+def sealed_inner(plain: bytes, recipient: str = "hu-fp", network_name: str = NAME) -> bytes:
+    """Return an envelope of be-fp around any inner bytes: what a faulty or hostile agency could send."""
+    secret, public = seed("hostile ephemeral"), epoch(recipient).public
+    head = b"LFE1\x00\x01\x00\x00" + key_id(public) + public_epoch(secret)
+    root = envelope._extract(agree(secret, public), head, public, network_name, recipient)
+    header = head + blake(labels.ENVELOPE_COMMIT, head, key=root)
+    key, nonce = envelope._key_and_nonce(root)
+    return header + encrypt(key, nonce, plain, header)
+
+
+def opened_inner(raw: bytes, recipient: str = "hu-fp") -> bytes:
+    """Return the inner bytes of an envelope."""
+    return envelope._unseal(raw, addressee(recipient))
+
+
+def step(raw: bytes, to: Addressee | None = None) -> str:
+    """Return the step at which an envelope is refused, `parked` or `opened`."""
+    try:
+        open_envelope(raw, to or addressee())
+    except EnvelopeRefused as refused:
+        return refused.step
+    except Parked:
+        return "parked"
+    return "opened"
