@@ -132,7 +132,7 @@ def _replacement(view: View, target: str) -> Act:
     """Return the target's act with another code or two, or now and then one that fits nothing."""
     messages = view.case.messages
     kind = messages[target]["kind"] if target in messages else "monitoring-report"
-    if view.rng.random() < 0.2 or "new" in view.case.table["kind"][kind]["act"]:
+    if view.rng.random() < 0.2:
         return {"contact": "unheard"}
     kept = {name: value for name, value in messages[target]["act"].items() if view.rng.random() < 0.6}
     return act_for(view, kind, **kept)

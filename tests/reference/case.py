@@ -85,8 +85,9 @@ class Case:
         return not any(self.gaps(n) for n in {m, *self.past(m)})
 
     def gaps(self, m: str) -> set[str]:
-        """Return the ids that `m` names, that are not held and that nobody has settled."""
-        return {n for n in self.named(m) if n not in self.messages and n not in self.settled}
+        """Return the ids of this case that `m` names, that are not held and that nobody has settled."""
+        known = {*self.messages, *self.settled, *self.messages[m].get("other_case", ())}
+        return self.named(m) - known
 
     def concurrent(self, m: str, n: str) -> bool:
         """Whether neither has the other in its past."""
@@ -145,9 +146,13 @@ class Case:
         rule = rules.broken(self, m, self.act(m))
         if not rule:
             return "effective", ""
+        if self.kind(m)["nature"] == "fact":
+            return "flagged", rule
         variant = rules.variant(self, m, self.act(m)) or {}
-        told = self.kind(m)["nature"] == "fact" or (rule == "audience" and variant.get("protection"))
-        return ("flagged" if told else "void"), rule
+        if variant.get("protection"):  # "a wrong audience flags it, never voids it": only another rule does
+            other = rules.broken(self, m, self.act(m), but="audience")
+            return ("void", other) if other else ("flagged", "audience")
+        return "void", rule
 
     def _judge_behind_a_gap(self, m: str) -> tuple[str, str]:
         if self.sender(m) not in self.given_roles:
@@ -158,10 +163,10 @@ class Case:
             unfit = self._unfit(m)
             return ("void", unfit) if unfit else ("effective", "")
         variant, role = rules.variant(self, m, self.act(m)) or {}, self.messages[m]["role"]
-        allowed = set(self.kind(m)["from"])
-        if allowed & {"member", "invited"}:
-            allowed |= set(self.table["member_roles"])
-        now = variant.get("protection") and role in allowed and role in self.given_roles[self.sender(m)]
+        allowed = {"member", "invited", role} & set(self.kind(m)["from"])
+        if self.messages[m].get("other_procedure"):
+            return "pending", ""
+        now = variant.get("protection") and allowed and role in self.given_roles[self.sender(m)]
         return ("effective" if now else "pending"), ""
 
     def _unfit(self, m: str) -> str:
@@ -171,10 +176,10 @@ class Case:
         act, target = self.act(m), self.act(m)["target"]
         if target not in self.past(m) or self.sender(target) != self.sender(m):
             return "target"
-        if self.kind(target)["nature"] != "fact" or self.is_correction(target):
-            return "target"
+        if self.kind(target)["nature"] != "fact" or (self.is_correction(target) and "new" in act):
+            return "target"  # of a correction only a section is corrected: its replacement is followed by another
         fitting = "new" not in act or fits(act["new"], self.kind(target)["act"], self.table)
-        return "" if fitting else "act"
+        return "" if fitting else "target"
 
     def late(self, m: str) -> bool:
         """Whether `m`, whole and counting, was sent over 24 hours before something of its sender in its past."""

@@ -121,12 +121,15 @@ def _message(message: Message) -> standing.Message:
         sent_at=instant(message["sent_at"]),
         respond_by=instant(due) if due else None,
         case_fits=message.get("case_fits", True),
+        in_reply_to=message.get("in_reply_to"),
+        supersedes=message.get("supersedes"),
+        other_case=tuple(message.get("other_case", ())),
+        other_procedure=message.get("other_procedure", False),
     )
 
 
 def _seen(found: standing.Standing) -> dict[str, Any]:
     """Return the product's standing in the form of a golden history."""
-    document = found.document()
     return {
         "registers": {name: register.value for name, register in found.registers.items()},
         "wide": dict(found.wide()),
@@ -137,6 +140,6 @@ def _seen(found: standing.Standing) -> dict[str, Any]:
         "missing": sorted(found.missing),
         "flags": {m: sorted(flags) for m, flags in found.flags.items()},
         "fork": sorted(found.forks),
-        "digest_document": document,
+        "digest_document": found.document().decode(),
         "digest": found.digest(),
     }

@@ -120,7 +120,7 @@ class Drawing:
     def spoil(self, message: Message) -> None:
         """Make one mistake that careless or hostile authors make."""
         rng = self.rng
-        match rng.choice(("ghost", "ghost", "audience", "audience", "role", "clock", "after", "outsider")):
+        match rng.choice(("ghost", "ghost", "audience", "audience", "role", "clock", "after", "outsider", "elsewhere")):
             case "ghost":
                 message["after"] = sorted([*message["after"], f"ghost{rng.randint(1, 3)}"])
             case "audience" if message["audience"] and rng.random() < 0.6:
@@ -135,6 +135,21 @@ class Drawing:
                 message["after"] = rng.sample(sorted(self.case.messages), 1)
             case "outsider":
                 message["sender"] = rng.choice(("g", "h"))
+            case "elsewhere":
+                message |= self._elsewhere(message)
+
+    def _elsewhere(self, message: Message) -> Message:
+        """Return fields that point out of the case, or back into it."""
+        rng, other = self.rng, f"other{self.rng.randint(1, 2)}"
+        anything = rng.choice([other, *sorted(self.case.messages)])
+        return rng.choice(
+            (
+                {"other_procedure": True},
+                {"other_case": [other], "after": sorted([*message["after"], other])},
+                {"in_reply_to": anything},
+                {"supersedes": anything},
+            )
+        )
 
     def send(self, message: Message) -> None:
         """Take the message into the case and hand it to its audience, now or later."""

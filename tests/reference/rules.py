@@ -10,9 +10,11 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from reference.table import instant, last_moment, rank
+from reference.table import GONE, instant, last_moment, rank
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reference.case import Case
     from reference.standing import Standing
     from reference.table import Act, Table
@@ -71,42 +73,59 @@ def variant(case: Case, m: str, act: Act) -> Table | None:
 
 
 # -- what it demands --------------------------------------------------------------------------------
-def broken(case: Case, m: str, act: Act) -> str:
-    """Return the first rule that the message would break with this act on its past, "" for none."""
-    rule = _broken_by_root(case, m) if case.is_root(m) else _broken_by_member(case, m, act)
-    if rule:
-        return rule
+def broken(case: Case, m: str, act: Act, *, but: str = "") -> str:
+    """Return the first rule (other than `but`) that the message would break with this act on its past, "" for none."""
+    return next((rule for rule in _all_broken(case, m, act) if rule != but), "")
+
+
+def _all_broken(case: Case, m: str, act: Act) -> Iterator[str]:
+    yield from _broken_by_root(case, m) if case.is_root(m) else _broken_by_member(case, m, act)
     matching = variant(case, m, act)
+    flag = (matching or {}).get("flag")
+    yield from (str(flag or rule) for rule in _broken_references(case, m))
     if matching is None:
-        return "act"
+        yield "act"
+        return
     for check in (_two, _requires, _sides, _fresh, _orphan, _silent, _own, _contest):
         rule = check(case, m, act, matching)
         if rule:
-            return str(matching.get("flag", rule))
-    return ""
+            yield str(flag or rule)
 
 
-def _broken_by_root(case: Case, m: str) -> str:
+def _broken_references(case: Case, m: str) -> Iterator[str]:
+    """What lies outside the case: another version, an id of another case, contents that are no core ancestors."""
+    message = case.messages[m]
+    if message.get("other_procedure"):
+        yield "procedure"
+    if message.get("other_case"):
+        yield "case"
+    for field in ("in_reply_to", "supersedes"):
+        if message.get(field) is not None and message[field] not in case.past(m):
+            yield field
+
+
+def _broken_by_root(case: Case, m: str) -> Iterator[str]:
     message, kind = case.messages[m], case.kind(m)
-    if not {message["role"], "any"} & set(kind["from"]):
-        return "role"
+    if message["role"] not in case.table["member_roles"] or not {message["role"], "any"} & set(kind["from"]):
+        yield "role"
     for role, (least, most) in kind.get("root_names", {}).items():
         if not least <= [r for _, r in message["audience"]].count(role) <= most:
-            return str(role)
-    return ""
+            yield str(role)
 
 
-def _broken_by_member(case: Case, m: str, act: Act) -> str:
+def _broken_by_member(case: Case, m: str, act: Act) -> Iterator[str]:
     """Membership first (a member, under its role, to all members), then whether this kind may come from it."""
     before, sender = case.before(m), case.sender(m)
-    if sender not in before.members():
-        return "member"
-    if case.messages[m]["role"] != before.role(sender):
-        return "role"
+    if before.value(f"member:{sender}") in GONE:
+        yield "member"
+    carried = before.value(f"member:{sender}") in {"invited", *case.table["member_roles"]}
+    if case.messages[m]["role"] != before.role(sender) or not carried:
+        yield "role"
     named = {act["agency"]} if case.kind(m).get("invites") else set()
     if case.audience(m) != (before.members() - {sender}) | named:
-        return "audience"
-    return "" if _may_send(case, m, act) else "role"
+        yield "audience"
+    if not _may_send(case, m, act):
+        yield "role"
 
 
 def _may_send(case: Case, m: str, act: Act) -> bool:
@@ -115,7 +134,7 @@ def _may_send(case: Case, m: str, act: Act) -> bool:
     return (
         "any" in allowed
         or held in allowed
-        or ("member" in allowed and held != "invited")
+        or ("member" in allowed and held in case.table["member_roles"])
         or ("responsible" in allowed and before.value("responsible") == sender)
         or ("self" in allowed and act.get("agency") == sender)
     )

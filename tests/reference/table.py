@@ -17,6 +17,8 @@ Message = dict[str, Any]
 Act = dict[str, Any]
 Table = dict[str, Any]
 
+GONE = ("none", "declined", "removed")
+
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _AGENCY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
