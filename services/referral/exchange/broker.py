@@ -8,6 +8,7 @@ read nor forge what it carries (architecture.md 6). Rules for every side of the 
   may be held all the same, and the caller sends all of them again (who receives decides by content id);
 - `read` gives what was appended before it was called, at once; it keeps no position for its caller;
 - a position that the log does not have any more is never skipped in silence: `RecordsExpired` or `LogShorter`;
+- a reader whose broker was away in between, however shortly, is told so once by `BrokerAway`: it may be another log;
 - an error is one of those below, and says nothing of what was carried.
 """
 
@@ -47,7 +48,7 @@ class BrokerError(Exception):
 
 
 class BrokerAway(BrokerError):  # noqa: N818 - the docs and the runbooks say it like this
-    """The broker did not answer in time; what was to be sent stays in the outbox and is tried again."""
+    """The broker did not answer, or was away meanwhile; try again, and before reading on verify the position."""
 
 
 class TopicUnknown(BrokerError):  # noqa: N818 - the same

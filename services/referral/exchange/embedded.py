@@ -11,6 +11,7 @@ For demo, training and tests, and held to the same contract as Kafka. Rules:
 from __future__ import annotations
 
 import asyncio
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -126,10 +127,11 @@ class EmbeddedBroker:
             raise BrokerAway(f"Its file: {type(error).__name__} {getattr(error, 'detail', '')}".rstrip()) from error
 
     def _connect(self) -> None:
-        """Open the file, anew if another one stands at the path: a restored backup, or one made after a loss."""
-        if self._connection is not None and self._path.exists() and self._path.stat().st_ino == self._inode:
-            return
-        self._disconnect()
+        """Open the file, and say once when another one stands at its path: a restored backup, one made after a loss."""
+        if self._connection is not None:
+            if self._path.exists() and self._path.stat().st_ino == self._inode:
+                return
+            raise OSError(errno.ESTALE, "Another file stands at the path.")
         if self._path.is_file() and self._path.stat().st_size:
             self._connection = connect(self._path, read_only=True)
             self._is_ours()  # before the writing connection changes a file of something else

@@ -83,6 +83,7 @@ class FaultyBroker:
         self._held: defaultdict[str, list[bytes]] = defaultdict(list)
         self._withheld: set[str] = set()
         self._views: dict[tuple[str, int], list[_View]] = {}
+        self._untold: set[tuple[str, int]] = set()
 
     def go_away(self) -> None:
         """Let every verb fail until `come_back`."""
@@ -102,11 +103,12 @@ class FaultyBroker:
         await self._store(topic, [])
 
     async def roll_back(self, topic: str, partition: int, records: int) -> None:
-        """Let this reader find the log without its last `records`, which are gone for good."""
+        """Let this reader find the log without its last `records`, which are gone; its next read is `BrokerAway`."""
         end = await self._seen_end(topic, partition)
         kept = max(0, end - records)
         if kept < end:
             self._views.setdefault((topic, partition), []).append(_View(kept, end - kept))
+            self._untold.add((topic, partition))
 
     async def recreate(self, topic: str, partition: int) -> None:
         """Let this reader find an empty log in place of the one it read."""
@@ -152,6 +154,9 @@ class FaultyBroker:
     async def read(self, topic: str, partition: int, after: int, limit: int, *, wait: float = 0.0) -> Sequence[Record]:
         """Return what this reader sees behind `after`."""
         self._check_away()
+        if (topic, partition) in self._untold:
+            self._untold.discard((topic, partition))
+            raise BrokerAway("It came back, rolled back by the plan.")
         views = self._views.get((topic, partition), [])
         if not views:
             return await self._inner.read(topic, partition, after, limit, wait=wait)

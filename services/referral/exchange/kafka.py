@@ -4,7 +4,8 @@
   a new one; the caller sends again what was not acknowledged.
 - *T2* A topic that is missing or forbidden would be silence: each is asked about before its first use and after every
   failure, and every verb ends within `KafkaSettings.patience`.
-- *T3* Offsets alone do not name a log: that is `position.verify_position`, for every side of the port.
+- *T3* Offsets alone do not name a log: a reader whose connection was made anew says `BrokerAway`, and after that
+  `position.verify_position` tells.
 - *T4* A failed connection has its reason in the library's log alone: `BrokerAway` repeats it.
 
 No consumer groups and no commits: who reads says from where. One consumer for each partition that is read, so that the
@@ -114,6 +115,7 @@ class _Reader:
     partition: TopicPartition
     consumer: Any = None
     next: int = -1
+    lines: dict[Any, Any] = field(default_factory=dict)  # the connection to each node
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def seek(self, settings: KafkaSettings, offset: int) -> None:
@@ -122,13 +124,22 @@ class _Reader:
             self.consumer = await _started(AIOKafkaConsumer(**kafka_settings.consumer(settings)))
             self.consumer.assign([self.partition])
             self.next = -1
+            self.lines = {}
         if self.next != offset:
             self.consumer.seek(self.partition, offset)
             self.next = offset
 
     async def take(self, limit: int, wait: float) -> list[Record]:
-        """Return what has come, waiting up to `wait` seconds for a first record."""
+        """Return what has come, waiting up to `wait` seconds for a first record.
+
+        The library heals a lost connection in silence, but the log may have been rolled back meanwhile and have grown
+        past us (T3): that is `BrokerAway`, so that the caller verifies its position.
+        """
         found = await self.consumer.getmany(self.partition, timeout_ms=round(wait * 1000), max_records=limit)
+        lines = dict(self.consumer._client._conns)  # noqa: SLF001 - nothing public tells of a new connection
+        if any(self.lines.get(node, line) is not line for node, line in lines.items()):
+            raise BrokerAway("The connection was lost and made anew.")
+        self.lines |= lines
         records = [_record(one) for one in found.get(self.partition, ())]
         if records:
             self.next = records[-1].offset + 1

@@ -57,6 +57,15 @@ async def everything(broker: Broker, topic: str, partition: int = 0) -> list[byt
     return found
 
 
+async def verified(broker: Broker, topic: str, position: Position) -> Same | Reset:
+    """Verify as an inbox does: a broker that was away is asked again."""
+    while True:
+        try:
+            return await verify_position(broker, topic, 0, position)
+        except BrokerAway:
+            continue
+
+
 async def test_what_was_appended_is_read_in_its_order_with_offsets_from_zero(rig: Rig) -> None:
     topic = await rig.topic()
     async with opened(rig) as broker:
@@ -327,10 +336,10 @@ async def test_a_log_that_was_rolled_back_is_another_one_whether_it_is_shorter_o
         await rig.roll_back(kept)
 
         assert [Same(), Same(), Reset("shorter"), Reset("shorter")] == [
-            await verify_position(reader, topic, 0, position) for position in read
+            await verified(reader, topic, position) for position in read
         ]
         await reader.append(topic, [b"e", b"f", b"g"])
-        assert Reset("different") == await verify_position(reader, topic, 0, read[3])
+        assert Reset("different") == await verified(reader, topic, read[3])
         assert await everything(reader, topic) == [b"a", b"b", b"e", b"f", b"g"]
 
 
@@ -347,9 +356,9 @@ async def test_a_wiped_broker_has_no_topic_and_a_new_one_of_that_name_is_another
         with pytest.raises(TopicUnknown):
             await broker.append(topic, [b"c"])
         await rig.provision(topic)
-        assert Reset("shorter") == await verify_position(broker, topic, 0, read)
+        assert Reset("shorter") == await verified(broker, topic, read)
         await broker.append(topic, [b"c", b"d", b"e"])
-        assert Reset("different") == await verify_position(broker, topic, 0, read)
+        assert Reset("different") == await verified(broker, topic, read)
         assert await everything(broker, topic) == [b"c", b"d", b"e"]
 
 
@@ -375,13 +384,33 @@ async def test_a_rollback_laid_over_the_broker_is_found_like_a_real_one(rig: Rig
         read = Position.of((await faulty.read(topic, 0, -1, 10))[-1])
 
         await faulty.roll_back(topic, 0, 2)
-        assert Reset("shorter") == await verify_position(faulty, topic, 0, read)
+        assert Reset("shorter") == await verified(faulty, topic, read)
         await faulty.append(topic, [b"d", b"e", b"f"])
 
-        assert Reset("different") == await verify_position(faulty, topic, 0, read)
+        assert Reset("different") == await verified(faulty, topic, read)
         assert [(record.offset, record.value) for record in await faulty.read(topic, 0, -1, 10)] == [
             (0, b"a"),
             (1, b"d"),
             (2, b"e"),
             (3, b"f"),
         ]
+
+
+async def test_a_reader_is_told_when_the_log_was_rolled_back_and_grew_past_it_between_two_reads(rig: Rig) -> None:
+    topic = await rig.topic()
+    async with opened(rig) as sender:
+        await sender.append(topic, [b"a"])
+    kept = await rig.keep()
+    async with opened(rig) as reader:
+        await reader.append(topic, [b"b"])
+        read = Position.of((await reader.read(topic, 0, -1, 10))[-1])
+        assert list(await reader.read(topic, 0, 1, 10, wait=0.05)) == []
+
+        await rig.roll_back(kept)
+        async with opened(rig) as sender:
+            await sender.append(topic, [b"c", b"d"])
+
+        with pytest.raises(BrokerAway):
+            await reader.read(topic, 0, 1, 10, wait=5)
+        assert await verified(reader, topic, read) == Reset("different")
+        assert await everything(reader, topic) == [b"a", b"c", b"d"]
