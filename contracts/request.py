@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from contracts import labels, signing
 from contracts.encoding import agency_name, b64, blake, instant, instant_text, lp, unb64
 from contracts.refusal import FormatRefused, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
 AGENCY: Final = "Landfall-Agency"
@@ -61,6 +61,13 @@ class SignedRequest:
     nonce: bytes
 
 
+class Headers(Protocol):
+    """Headers by name: a dict, or what a web framework has."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the header, or None if it is absent."""
+
+
 def signed_bytes(method: str, path: str, body: bytes, time: str, nonce: bytes) -> bytes:
     """Return what a request's signature covers; `path` is the path alone, `time` its text in the header."""
     parts = (lp(method.encode()), lp(path.encode()), blake(b"", body), lp(time.encode()), nonce)
@@ -79,7 +86,7 @@ def sign_request(
 
 
 def verify_request(
-    headers: Mapping[str, str],
+    headers: Headers,
     method: str,
     path: str,
     body: bytes,
@@ -90,7 +97,7 @@ def verify_request(
 ) -> SignedRequest:
     """Return who signed the request, or raise a `RequestRefused`; nonces are the caller's to remember.
 
-    `headers` answers `get(name)` with the header or None; `key_of(agency)` returns the current signing key (32 bytes)
+    `key_of(agency)` returns the current signing key (32 bytes)
     and may raise a refusal of its own, which passes through.
     """
     agency, time, nonce, signature = (headers.get(name) for name in (AGENCY, TIME, NONCE, SIGNATURE))

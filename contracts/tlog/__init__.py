@@ -61,6 +61,7 @@ from contracts.tlog.proof import (
     verify_proof,
 )
 from contracts.tlog.tiles import (
+    MAX_LEVEL,
     TILE_WIDTH,
     Tile,
     TileReader,
@@ -68,6 +69,7 @@ from contracts.tlog.tiles import (
     all_tiles,
     prove,
     read_bundle,
+    read_entries,
     read_hashes,
     read_path,
     tile_at,
@@ -81,6 +83,7 @@ __all__ = [
     "EMPTY_ROOT",
     "HASH_SIZE",
     "MAX_ENTRIES",
+    "MAX_LEVEL",
     "SUFFIX",
     "TILE_WIDTH",
     "Checkpoint",
@@ -118,6 +121,7 @@ __all__ = [
     "prove",
     "read_bundle",
     "read_checkpoint",
+    "read_entries",
     "read_hashes",
     "read_key",
     "read_note",

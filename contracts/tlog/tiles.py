@@ -112,8 +112,8 @@ def write_bundle(entries: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def read_bundle(raw: bytes, width: int) -> tuple[bytes, ...]:
-    """Return the first `width` entries of a bundle that holds at least as many and at most 256."""
+def read_entries(raw: bytes) -> tuple[bytes, ...]:
+    """Return all entries of a run of entries behind their lengths."""
     entries = []
     at = 0
     while at < len(raw):
@@ -122,9 +122,15 @@ def read_bundle(raw: bytes, width: int) -> tuple[bytes, ...]:
         if start > len(raw) or at > len(raw):
             raise TileRefused("It ends in the middle of an entry.")
         entries.append(raw[start:at])
+    return tuple(entries)
+
+
+def read_bundle(raw: bytes, width: int) -> tuple[bytes, ...]:
+    """Return the first `width` entries of a bundle that holds at least as many and at most 256."""
+    entries = read_entries(raw)
     if not width <= len(entries) <= TILE_WIDTH:
         raise TileRefused("It has another number of entries than its path says.")
-    return tuple(entries[:width])
+    return entries[:width]
 
 
 @dataclass(slots=True)

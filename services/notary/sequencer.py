@@ -1,0 +1,138 @@
+"""Many submitters, one writer: what arrives together is made durable together, and one clock tick signs for all.
+
+One thread owns the log; everything else waits for it. Submissions that queue up while the disk is busy share the next
+flush. The first entry after a quiet time starts an interval, at whose end one checkpoint covers all it brought.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from contracts.refusal import Refusal
+from contracts.request import RequestReplayed
+from notary.errors import LogStopped
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from notary.log import Log
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Entries of one request; its nonce (with the agency that made it), seconds of POSIX time, and who waits."""
+
+    entries: Sequence[bytes]
+    nonce: bytes
+    expires: int
+    now: int
+    answer: asyncio.Future[list[int]]
+
+
+class Sequencer:
+    """Runs a log: `submit` from any request, while `running` is entered."""
+
+    def __init__(self, log: Log, interval: float) -> None:
+        """Take an open log and the seconds between two checkpoints."""
+        self._log = log
+        self._interval = interval
+        self._queue: asyncio.Queue[Submission] = asyncio.Queue()
+        self._brought = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "log")
+        self._trouble: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is signed at present, or None."""
+        return self._log.stopped or self._trouble
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Accept and sign until the block is left; what is answered for by then is on disk."""
+        if self._log.pending:
+            self._brought.set()
+        tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._sign())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._thread.shutdown(wait=True)
+            while not self._queue.empty():
+                _fail(self._queue.get_nowait(), LogStopped())
+
+    async def submit(self, entries: Sequence[bytes], *, nonce: bytes, expires: int, now: int) -> list[int]:
+        """Return the indices of `entries`, which are on disk then; or raise `RequestReplayed` or `LogStopped`."""
+        answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(Submission(entries, nonce, expires, now, answer))
+        return await answer
+
+    async def _accept(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                answers = await self._in_thread(self._accept_group, group)
+            except BaseException as error:
+                for submission in group:
+                    _fail(submission, error if isinstance(error, Refusal) else LogStopped())
+                if not isinstance(error, Exception):
+                    raise
+                if not isinstance(error, Refusal):
+                    logger.exception("The log could not take entries.")
+                continue
+            self._brought.set()
+            for submission, answered in zip(group, answers, strict=True):
+                _settle(submission, answered)
+
+    def _accept_group(self, group: Sequence[Submission]) -> list[list[int] | RequestReplayed]:
+        """Spend the nonces first: a crash after that loses a request nobody answered, and its nonce only."""
+        nonces = [(submission.nonce, submission.expires) for submission in group]
+        fresh = self._log.index.spend(nonces, min(submission.now for submission in group))
+        wanted = [submission.entries for submission, new in zip(group, fresh, strict=True) if new]
+        places = iter(self._log.accept(wanted))
+        return [next(places) if new else RequestReplayed() for new in fresh]
+
+    async def _sign(self) -> None:
+        while True:
+            await self._brought.wait()
+            self._brought.clear()
+            await asyncio.sleep(self._interval)
+            try:
+                await self._in_thread(self._log.sequence)
+            except OSError:
+                logger.exception("The checkpoint could not be written; it is tried again after the next interval.")
+                self._trouble = "the disk cannot be written"
+            except Exception:
+                logger.exception("The log has stopped.")
+                return
+            else:
+                self._trouble = None
+            if self._trouble or self._log.pending:
+                self._brought.set()
+
+    async def _in_thread(self, call: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *given)
+
+
+def _settle(submission: Submission, answered: list[int] | RequestReplayed) -> None:
+    if isinstance(answered, RequestReplayed):
+        _fail(submission, answered)
+    elif not submission.answer.done():
+        submission.answer.set_result(answered)
+
+
+def _fail(submission: Submission, error: BaseException) -> None:
+    if not submission.answer.done():
+        submission.answer.set_exception(error)

@@ -1,0 +1,105 @@
+"""One process that serves one log: listens, says on which port, and stops in order when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from notary.agencies import read_agencies
+from notary.api import Notary, make_app
+from notary.clock import clock
+from notary.errors import SettingRefused
+from notary.log import open_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from notary.config import Settings
+    from notary.log import Log
+
+GRACE_SECONDS = 5
+
+
+def serve(folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Serve the log in `folder` until SIGTERM or SIGINT; `ready` is called once, when requests are answered."""
+    if settings.network is None:
+        raise SettingRefused("network, the network's root file, says who may submit; give --network FILE.")
+    log = open_log(folder)
+    try:
+        now = clock(settings.clock_file)
+        agencies = read_agencies(settings.network, log.signer.key, now)
+        notary = Notary(log, agencies.key_of, now, settings.interval, settings.allowance())
+        with _listening(settings.address()) as listener:
+            asyncio.run(_serve(notary, listener, ready))
+    finally:
+        log.close()
+
+
+def _listening(address: tuple[str, int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise SettingRefused("bind: this address cannot be listened on; choose another port.") from None
+    return listener
+
+
+async def _serve(notary: Notary, listener: socket.socket, ready: Callable[[dict[str, Any]], None]) -> None:
+    config = uvicorn.Config(
+        make_app(notary), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    server = _Server(config, lambda: ready(_announcement(notary.log, listener)))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve(sockets=[listener])
+
+
+def _announcement(log: Log, listener: socket.socket) -> dict[str, Any]:
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]" if ":" in host else host
+    return {
+        "ready": True,
+        "url": f"http://{address}:{port}",
+        "port": port,
+        "origin": log.origin,
+        "vkey": str(log.signer.key),
+        "size": log.published.size,
+    }
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready and leaves signals to us, so that a stop that was asked for exits 0."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def print_ready(found: dict[str, Any]) -> None:
+    """Print the one line that a program that started us waits for."""
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
