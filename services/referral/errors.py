@@ -37,6 +37,11 @@ class NotNow(ReferralRefusal):
 
     code = "not-now"
 
+    def __init__(self, detail: str = "", *, rule: str = "") -> None:
+        """Name the `rule` of the procedure table that the message breaks."""
+        super().__init__(detail or (f"Rule {rule}." if rule else ""))
+        self.rule = rule
+
 
 class NotMember(ReferralRefusal):
     """This agency has no seat in the case from which it could send this."""
@@ -44,16 +49,32 @@ class NotMember(ReferralRefusal):
     code = "not-member"
 
 
+class ReaderMissing(ReferralRefusal):
+    """This section is owed to nobody by itself; name the agencies that may read it."""
+
+    code = "reader-missing"
+
+
 class RuleBroken(ReferralRefusal):
     """A rule forbids this message as it is."""
 
     code = "rule-broken"
+
+    def __init__(self, rule: str, sentence: str = "") -> None:
+        """Name the `rule` of domain.md 3.1 and say its sentence."""
+        super().__init__(f"{rule}: {sentence}")
+        self.rule = rule
 
 
 class ReasonMissing(ReferralRefusal):
     """A rule warns; send again with a coded reason for it (and a second function where the rule asks for two)."""
 
     code = "reason-missing"
+
+    def __init__(self, rule: str, sentence: str = "") -> None:
+        """Name the `rule` of domain.md 3.1 and say its sentence."""
+        super().__init__(f"{rule}: {sentence}")
+        self.rule = rule
 
 
 class TooLarge(ReferralRefusal):
@@ -66,6 +87,12 @@ class CaseClosedToReading(ReferralRefusal):
     """The person's consent is withdrawn or does not reach this section: it is shut."""
 
     code = "closed"
+
+
+class ConsentUnknown(ReferralRefusal):
+    """This node holds no consent towards that agency in this case; there is nothing to withdraw."""
+
+    code = "consent-unknown"
 
 
 class SectionErasedRefusal(ReferralRefusal):

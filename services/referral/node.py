@@ -6,9 +6,7 @@ Nothing here decides or sends. The clock is handed in, so that a whole network c
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from contracts import signing
@@ -16,6 +14,9 @@ from contracts.content import Recipient, Seen
 from contracts.encoding import b64
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from contracts.directory import Agency, Directory, Network
     from contracts.procedure import Procedure
     from referral.store import Store

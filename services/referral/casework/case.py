@@ -9,17 +9,20 @@ Trust: whoever edits these events is found, because the chain of events is ancho
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 
-from contracts.content import Content, case_id, read
+from contracts.content import Content, case_id, content_id, read
 from contracts.encoding import unb64
 from contracts.procedure import procedure
 from contracts.standing import Message
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from contracts.receipts import Receipt
 
 PROCEDURE: Final = "icp.v1"
 
@@ -127,6 +130,11 @@ class Case(BaseAggregate[UUID]):
             """Hold the message as ours."""
             aggregate.hold(_entry(self, ours=True))
 
+        @property
+        def content_id(self) -> str:
+            """Return the id of the message."""
+            return content_id(self.content)
+
     class MessageReceived(Event):
         """A partner's message was opened, verified and stored; `returned_by` names who gave it back, if not its author."""
 
@@ -141,6 +149,11 @@ class Case(BaseAggregate[UUID]):
         def apply(self, aggregate: Case) -> None:
             """Hold the message as a partner's."""
             aggregate.hold(_entry(self, ours=False))
+
+        @property
+        def content_id(self) -> str:
+            """Return the id of the message."""
+            return content_id(self.content)
 
     class SectionsReceived(Event):
         """Sections of a message already held came later (a later member, a correction of what was sent)."""
@@ -183,12 +196,12 @@ class Case(BaseAggregate[UUID]):
         signature: bytes
 
         def apply(self, aggregate: Case) -> None:
-            """Keep the first receipt of each stage from each partner."""
+            """Keep the latest of each stage from each partner; a repeat is not recorded to begin with."""
             for content, reason in self.items:
                 held = ReceiptHeld(
                     self.agency, self.stage, reason, self.at, self.timestamp, self.statement, self.skid, self.signature
                 )
-                aggregate.receipts.setdefault(content, {}).setdefault((self.agency, self.stage), held)
+                aggregate.receipts.setdefault(content, {})[self.agency, self.stage] = held
 
     class SectionErased(Event):
         """A section's key was destroyed; its commitment stays."""
@@ -254,6 +267,16 @@ class Case(BaseAggregate[UUID]):
     def receipt(self, content_id: str, agency: str, stage: str) -> ReceiptHeld | None:
         """Return the receipt of this stage that `agency` gave for the message, if it did."""
         return self.receipts.get(content_id, {}).get((agency, stage))
+
+    def says_more(self, agency: str, receipt: Receipt) -> bool:
+        """Say whether a receipt of `agency` adds to what it said: a repeat adds nothing, a loss and what follows it do."""
+        held = self.receipt(receipt.id, agency, receipt.stage)
+        if held is None:
+            return True
+        if receipt.stage == "F":
+            return held.reason != (receipt.reason or "")
+        lost = self.receipt(receipt.id, agency, "F")
+        return lost is not None and held.at < lost.at < receipt.at
 
     def send(self, signed: Signed, sections: dict[str, bytes], now: datetime) -> None:
         """Record a message of ours; its keys are in the vault already."""

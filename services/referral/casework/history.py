@@ -1,20 +1,178 @@
-"""A case read as a whole: its standing, what a message of ours would name, who has accepted, which consents hold.
+"""A case read as a whole: its standing, what a message of ours would name, who has accepted, what is shut.
 
-Everything here is computed from the messages held and nothing is kept; what the fold refuses (a sender that never had a
-seat) is left out of the set that members compare.
+Everything here is computed from the messages held and nothing is kept. A message that needs an upgrade is held and shown
+and takes no part; what the fold refuses, because its sender never had a seat, is left out of the set that members compare.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from contracts.standing import Standing, fold
+from referral.casework.consent import Consents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from contracts.content import Content
     from contracts.procedure import Procedure
     from contracts.standing import Message
     from referral.casework.case import Case, Entry
+
+ACCEPTING: Final = {"decision": ("accept", "accept_with_conditions", "confirm", "partial"), "answer": ("accept",)}
+REFUSING: Final = {"decision": ("decline",), "answer": ("decline",)}
+ANSWERING: Final = ("assistance-request-confirmation", "reintegration-assistance-confirmation", "participation")
+COUNTING: Final = ("effective", "flagged")
+
+
+class History:
+    """One reading of a case; make another one when the case has changed."""
+
+    def __init__(self, case: Case, procedure: Procedure) -> None:
+        """Read `case` by `procedure`."""
+        self.case = case
+        self.procedure = procedure
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Return the standing of the set that members compare."""
+        whole = self._fold(self._known())
+        refused = {name for name, verdict in whole.verdicts.items() if verdict.name == "refused"}
+        return self._fold(one for one in self._known() if one.id not in refused) if refused else whole
+
+    def _known(self) -> list[Message]:
+        """Return the messages that this version of the procedure can read."""
+        return [one for one in self.case.messages() if self.readable(one)]
+
+    def readable(self, message: Message) -> bool:
+        """Say whether this procedure can fold the message; otherwise it waits for an upgrade."""
+        return message.kind in self.procedure.kinds and self.procedure.fits(message.kind, message.act)
+
+    def _fold(self, messages: object) -> Standing:
+        return fold(self.procedure, messages, case=self.case.case)  # type: ignore[arg-type] - any iterable of messages
+
+    def at(self, moment: datetime) -> History:
+        """Return the case as this node knew it then: what was recorded by that time (domain.md 5.5)."""
+        return _KnownAt(self.case, self.procedure, moment)
+
+    @cached_property
+    def core(self) -> tuple[Entry, ...]:
+        """Return the entries of the set that members compare, in the order of their coming."""
+        return tuple(entry for name, entry in self.case.entries.items() if name in self.standing.verdicts)
+
+    @cached_property
+    def core_ids(self) -> tuple[str, ...]:
+        """Return the sorted ids of that set."""
+        return tuple(sorted(self.standing.verdicts))
+
+    @cached_property
+    def tips(self) -> tuple[str, ...]:
+        """Return the ids of that set which no other of it names, sorted: what `sync` carries as heads."""
+        named = {one for entry in self.core for one in entry.content.after}
+        return tuple(name for name in self.core_ids if name not in named)
+
+    def own_past(self, me: str) -> Standing:
+        """Return the standing on which a core message of `me` would be judged: the past that it would name."""
+        heads = self.standing.heads(me)
+        return self.standing_of(set(heads).union(*(self.standing.past(one) for one in heads)))
+
+    def standing_of(self, ids: Collection[str]) -> Standing:
+        """Return the standing of some of the messages: one past."""
+        return self._fold(one for one in self._known() if one.id in ids)
+
+    def accepted(self, agency: str, within: Collection[str] | None = None) -> bool:
+        """Say whether `agency` has accepted: it opened the case, or its latest effective answer says so (standing.md 2).
+
+        `within` keeps to the ids of one past.
+        """
+        found = False
+        for entry in self.ordered():
+            content = entry.content
+            if content.sender != agency or content.id not in (self.standing.verdicts if within is None else within):
+                continue
+            if self.standing.verdicts[content.id].name not in COUNTING:
+                continue
+            if not content.after and self.procedure.kinds[content.kind].opening:
+                found = True
+            elif content.kind in ANSWERING:
+                found = _answer(content, default=found)
+        return found
+
+    def ordered(self) -> list[Entry]:
+        """Return every entry, the past of each before it; side contents stand where they came."""
+        depth: dict[str, int] = {}
+        for place, (name, _) in enumerate(self.case.entries.items()):
+            depth[name] = len(self.standing.past(name)) if name in self.standing.verdicts else place
+        return sorted(self.case.entries.values(), key=lambda entry: (depth[entry.content.id], entry.content.id))
+
+    @cached_property
+    def consents(self) -> Consents:
+        """Return the consents held here, each with the strongest of its tips."""
+        return Consents.of(entry.content for entry in self.case.entries.values() if self.is_consent(entry.content))
+
+    def is_consent(self, content: Content) -> bool:
+        """Say whether a content is a consent: folded by each holder over what it holds."""
+        kind = self.procedure.kinds.get(content.kind)
+        return kind is not None and kind.side == "held"
+
+    def shut(self, entry: Entry, section: str, agency: str, now: datetime) -> bool:
+        """Say whether consent keeps `section` of a message shut to `agency` now: withdrawn, narrowed below it, or not held.
+
+        The strongest consent held now decides. Expiry ends new sending, not reading; on `life_risk` and
+        `legal_obligation` a section stays open to those it names.
+        """
+        content = entry.content
+        carry = self.procedure.carry(content.kind, section)
+        if agency == content.sender or carry is None or "consent" not in carry.needs:
+            return False
+        if content.basis in {"life_risk", "legal_obligation"}:
+            return False
+        return not self.consents.readable(agency, self.procedure.sections[section].highest, section)
+
+    def entry(self, content_id: str) -> Entry | None:
+        """Return a message of the case."""
+        return self.case.entries.get(content_id)
+
+    def latest(self, kinds: Collection[str], senders: Collection[str] | None = None) -> Entry | None:
+        """Return the latest counting message of these kinds, as our history has them."""
+        found = [
+            entry
+            for entry in self.ordered()
+            if entry.content.kind in kinds
+            and (senders is None or entry.content.sender in senders)
+            and entry.content.id in self.standing.verdicts
+            and self.standing.verdicts[entry.content.id].name in COUNTING
+        ]
+        return found[-1] if found else None
+
+    def roles(self) -> Mapping[str, str]:
+        """Return every agency in the case with the role that it holds or is offered."""
+        return self.standing.members()
+
+
+class _KnownAt(History):
+    """The same case, cut at a time of recording."""
+
+    def __init__(self, case: Case, procedure: Procedure, moment: datetime) -> None:
+        super().__init__(case, procedure)
+        self._moment = moment
+
+    def _known(self) -> list[Message]:
+        return [
+            entry.message
+            for entry in self.case.entries.values()
+            if entry.recorded_at <= self._moment and self.readable(entry.message)
+        ]
+
+
+def _answer(content: Content, *, default: bool) -> bool:
+    """Return what an answer says of acceptance; a clarification leaves it as it was."""
+    for field, codes in ACCEPTING.items():
+        if content.act.get(field) in codes:
+            return True
+    for field, codes in REFUSING.items():
+        if content.act.get(field) in codes:
+            return False
+    return default

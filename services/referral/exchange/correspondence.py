@@ -8,7 +8,6 @@ doubled; what was sent is forgotten, because a partner who missed it asks again 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +19,8 @@ from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import held, readable_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from referral.node import Node
     from referral.store import Cursor
 

@@ -7,7 +7,6 @@ Copies go out at once, after 2 min, 15 min, 1 h, 6 h, then daily, jittered; that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +18,8 @@ from referral.casework.history import History
 from referral.store import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from referral.casework.case import Entry
     from referral.node import Node
     from referral.store import Cursor, Stored
@@ -74,7 +75,7 @@ class Deliveries:
         joined = self._seated(case)
         for entry in case.entries.values():
             if entry.ours:
-                core = self._node.procedure.kinds[entry.content.kind].side is None
+                core = self._node.procedure.kinds[entry.content.kind].core
                 recipients = [one.agency for one in entry.content.audience]
                 for recipient in dict.fromkeys([*recipients, *(joined if core else ())]):
                     self._insert(cursor, case, entry, recipient)

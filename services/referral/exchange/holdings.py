@@ -6,7 +6,6 @@ envelope and dropped at once; people read through the desk, which writes the rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from contracts.content import Erased, Section
@@ -15,6 +14,8 @@ from contracts.node_statement import Held, ids_hash
 from referral.casework.history import History
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from referral.casework.case import Case, Entry
     from referral.node import Node
 

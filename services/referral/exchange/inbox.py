@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from contracts.encoding import b64
 from referral.exchange import correspondence
+from referral.exchange.alarms import raise_alarm
 from referral.exchange.batch import Batch
 from referral.exchange.broker import PositionLost
 from referral.exchange.deliveries import SQL, seconds
@@ -75,15 +77,14 @@ class Inbox:
 
     def _stored(self) -> Position:
         found = self._node.store.tracking(self._name())
-        return START if found is None else Position(found[0], b64_digest(found[1]))
+        return START if found is None else Position(found[0], b64(found[1]))
 
     def _begin_anew(self, reset: Reset) -> None:
         now = seconds(self._node.now())
         with self._node.store.transaction() as cursor:
             cursor.execute(SQL["next_incarnation"], {"topic": self._topic})
             cursor.execute(SQL["resend_all"], {"now": now})
-            alarm = {"code": BROKER_RESET, "case_id": "", "subject": reset.why, "since": now}
-            cursor.execute(SQL["raise_alarm"], alarm)
+            raise_alarm(cursor, BROKER_RESET, "", reset.why, self._node.now())
         # The new incarnation is recorded. If we stop here the next start reads it from its first record.
 
     def _store(self, records: list[Record] | tuple[Record, ...]) -> None:

@@ -7,9 +7,7 @@ from what is owed to partners, and a crash between the broker and the note of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from contracts import node_statement
@@ -22,6 +20,9 @@ from referral.exchange.deliveries import SQL, pause_after, seconds
 from referral.exchange.holdings import readable_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from referral.exchange.broker import Broker
     from referral.node import Node
 

@@ -1,0 +1,165 @@
+"""The rules of domain.md 3.1 put to one message: B blocks, W needs a coded reason, F flags a fact, I is told.
+
+What was checked goes with the message as `guards`, so that an auditor sees it: passed, attested, or overridden with a
+reason. A rule that touches what not every member may know is silent: nothing about it is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from referral.casework.rules import RULES, Finding, Sent, Severity, Situation
+from referral.errors import ReasonMissing, RuleBroken
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from contracts.sections import SectionModel
+    from contracts.standing import Standing
+    from contracts.statements import Calendar
+    from referral.casework.draft import View
+    from referral.casework.intent import Intent, Override
+    from referral.casework.rules import Rule
+
+ARRIVING = ("reception", "mission_origin", "requested")
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What the rules said: the `guards` of the content, what was overridden or told, the flags of a fact."""
+
+    guards: tuple[Mapping[str, Any], ...]
+    warnings: tuple[Finding, ...]
+    flags: tuple[str, ...]
+
+
+def guard(
+    view: View,
+    intent: Intent,
+    role: str,
+    audience: Mapping[str, str],
+    models: Mapping[str, SectionModel],
+    readers: Mapping[str, tuple[str, ...]],
+    past: Standing,
+    now: datetime,
+) -> Guarded:
+    """Put every rule of the kind to the message; raise `RuleBroken` or `ReasonMissing` for the first that stops it."""
+    situation = _situation(view, intent, role, audience, models, readers, past, now)
+    guards: list[Mapping[str, Any]] = [
+        {"rule": one.rule, "result": "attested", "function": one.function, "date": one.date.isoformat()}
+        for one in intent.attested
+    ]
+    warnings: list[Finding] = []
+    flags: list[str] = []
+    fact = view.history.procedure.kinds[intent.kind].fact
+    for rule in RULES:
+        if not rule.applies(intent.kind):
+            continue
+        found = rule.check(situation)
+        reason = _weigh(rule, found, intent, fact=fact)
+        warnings += [one for one in found if one.severity is not Severity.FLAG]
+        flags += [rule.id for one in found if one.severity is Severity.FLAG or (fact and one.severity is Severity.BLOCK)]
+        if not rule.silent:
+            guards += _written(rule, found, reason, attested=situation.attests(rule.id))
+    return Guarded(tuple(guards), tuple(warnings), tuple(dict.fromkeys(flags)))
+
+
+def _weigh(rule: Rule, found: tuple[Finding, ...], intent: Intent, *, fact: bool) -> Override | None:
+    """Return the reason that carries the message past the rule, if it needs one; raise where it cannot go on."""
+    given = next((one for one in intent.reasons if one.rule == rule.id), None)
+    needed = None
+    for one in found:
+        if one.severity is Severity.BLOCK and not fact:
+            if given is None or given.reason != rule.override or not rule.override or not _two(given, intent):
+                raise RuleBroken(rule.id, one.sentence)
+            needed = given
+        elif one.severity is Severity.WARN:
+            if given is None or (one.strong and not _two(given, intent)):
+                raise ReasonMissing(rule.id, one.sentence)
+            needed = given
+    return needed
+
+
+def _two(given: Override, intent: Intent) -> bool:
+    """Say whether a second function stands behind the reason."""
+    return bool(given.second) and given.second != intent.function
+
+
+def _written(
+    rule: Rule, found: tuple[Finding, ...], reason: Override | None, *, attested: bool
+) -> list[Mapping[str, Any]]:
+    if reason is not None:
+        second = {"second": reason.second} if reason.second else {}
+        return [{"rule": rule.id, "result": "overridden", "reason": reason.reason, **second}]
+    return [] if found or attested else [{"rule": rule.id, "result": "passed"}]
+
+
+def _situation(
+    view: View,
+    intent: Intent,
+    role: str,
+    audience: Mapping[str, str],
+    models: Mapping[str, SectionModel],
+    readers: Mapping[str, tuple[str, ...]],
+    past: Standing,
+    now: datetime,
+) -> Situation:
+    history = view.history
+    entries = history.case.entries
+    members = dict(past.members()) or {view.me: role, **audience}
+    return Situation(
+        kind=intent.kind,
+        act=intent.act,
+        agency=view.me,
+        role=role,
+        function=intent.function,
+        now=now,
+        procedure=history.procedure,
+        consents=history.consents,
+        sending=models,
+        readers=readers,
+        audience=audience,
+        known=view.known.sections,
+        registers={name: one.value for name, one in past.registers.items()} | dict(past.wide()),
+        members=members,
+        receipts=frozenset(
+            (name, agency) for name, held in history.case.receipts.items() for agency, stage in held if stage == "R1"
+        ),
+        sent={name: Sent(entry.content.sender, entry.content.sent_at) for name, entry in entries.items()},
+        risk_voiced=_voiced(view),
+        calendar=_receiving_calendar(view, members),
+        attested=intent.attested,
+        basis=intent.basis,
+        state_bodies=frozenset(name for name in audience if view.agencies[name].state_body),
+        asylum=view.known.asylum,
+        answers_by=_answers_by(view, intent),
+    )
+
+
+def _voiced(view: View) -> dict[str, date]:
+    """Return the day on which each agency last gave its risk."""
+    found: dict[str, date] = {}
+    for entry in view.history.ordered():
+        content = entry.content
+        if content.kind == "risk-assessment" and content.act.get("agency", content.sender) == content.sender:
+            found[content.sender] = content.sent_at.date()
+    return found
+
+
+def _receiving_calendar(view: View, members: Mapping[str, str]) -> Calendar | None:
+    """Return the calendar of the office that meets the person: reception, the mission of origin, or who was asked."""
+    for role in ARRIVING:
+        for agency in sorted(members):
+            if members[agency] == role and agency in view.agencies and view.agencies[agency].declared is not None:
+                return view.agencies[agency].capabilities.calendar
+    return None
+
+
+def _answers_by(view: View, intent: Intent) -> datetime | None:
+    entry = view.history.entry(intent.in_reply_to) if intent.in_reply_to else None
+    return entry.content.respond_by if entry is not None else None
+
+
+

@@ -1,0 +1,307 @@
+"""What people and programs ask this node to do: commands that write events and nothing else.
+
+Both faces and the command line come through here. A command goes: load, compose, draw keys, sign, store with its answer;
+a retry under the same idempotency key gets the same answer for ever, and another request under it is refused. When the
+case changed meanwhile the command is decided again, three times at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from contracts.content import case_id, spoken_reference
+from contracts.encoding import blake, compact, instant_text, parse
+from contracts.labels import COMMAND
+from contracts.sections import read_section
+from referral.casework.case import Case
+from referral.casework.draft import View, compose
+from referral.casework.history import History
+from referral.casework.intent import Chosen, Intent
+from referral.casework.known import Known
+from referral.errors import CaseUnknown, ConsentUnknown
+from referral.exchange.holdings import open_sections
+from referral.signing import sign_into
+from referral.store import Command
+from referral.store.errors import CommandRepeated, Conflict
+
+if TYPE_CHECKING:
+    from contracts.sections import SectionModel
+    from referral.node import Node
+
+TRIES: Final = 3
+HOLD: Final = "case-hold"
+RISK: Final = "risk-assessment"
+LIFE_RISK: Final = "life-risk-disclosure"
+CONSENT: Final = "consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A case that was created here: its id, and the eight characters that people say."""
+
+    case: str
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A rule that spoke: its id, B, W, F or I, and its sentence."""
+
+    rule: str
+    severity: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that was accepted: stored, and on its way. `also` are the messages that had to go with it."""
+
+    case: str
+    message: str
+    kind: str
+    warnings: tuple[Warned, ...] = ()
+    flags: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentForm:
+    """What a person has consented to towards one agency: for which purposes, which classes, until when."""
+
+    agency: str
+    role: str
+    purposes: tuple[str, ...]
+    classes: tuple[str, ...]
+    valid_from: date
+    expires_at: date
+    body: Mapping[str, Any]
+    prompts: tuple[str, ...]
+    person: int = 0
+    given_by: str = "individual"
+    state: str = "given"
+    function: str = "focal-point"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A command as it is kept: who asked, under which key, what (as a digest)."""
+
+    key: str
+    principal: str
+    digest: bytes
+
+
+class Desk:
+    """The commands of one node."""
+
+    def __init__(self, node: Node) -> None:
+        """Serve `node`."""
+        self._node = node
+
+    def open_case(self, *, key: str, principal: str) -> Opened:
+        """Create a case here: its salt and its id, so that consents can name it before step 1; nothing is sent."""
+        request = _request(key, principal, ["open-case"])
+        answered = self._answered(request)
+        if answered is not None:
+            return Opened(**answered)
+        salt = self._node.draw(32)
+        case = Case.open(case_id(self._node.fingerprint, salt), salt, self._node.now())
+        opened = Opened(case.case, spoken_reference(case.case))
+        return Opened(**self._save(case, request, asdict(opened)))
+
+    def send(self, case: str, intent: Intent, *, key: str, principal: str) -> Sent:
+        """Send one message, and the core message that goes with it where one is due."""
+        request = _request(key, principal, [case, _plain(asdict(intent))])
+        return self._carry_out(case, request, lambda held: [intent, *self._accompanying(held, intent)])
+
+    def give_consent(self, case: str, form: ConsentForm, *, key: str, principal: str) -> Sent:
+        """Record a consent (given, or narrowed) towards one agency; given anew, it undoes a withdrawal within 72 hours."""
+        request = _request(key, principal, [case, "consent", _plain(asdict(form))])
+
+        def intents(held: History) -> list[Intent]:
+            own = f"hold:{self._node.agency}:consent"
+            lifts = form.state == "given" and held.standing.value(own) == "placed"
+            hold = Intent(HOLD, {"hold": "lifted", "reason": "consent"}, function=form.function)
+            return [_consent(held, form), *([hold] if lifts else [])]
+
+        return self._carry_out(case, request, intents)
+
+    def withdraw_consent(
+        self, case: str, agency: str, *, key: str, principal: str, person: int = 0, function: str = "focal-point"
+    ) -> Sent:
+        """Withdraw what was consented to towards `agency`: shut at once everywhere it reached, erased after 72 hours."""
+        request = _request(key, principal, [case, "withdraw", agency, person])
+
+        def intents(held: History) -> list[Intent]:
+            withdrawn = _withdrawal(self._known(held), held, agency, person, function)
+            members = held.standing.members()
+            due = agency in members and self._node.agency in members
+            hold = Intent(HOLD, {"hold": "placed", "reason": "consent"}, function=function)
+            return [withdrawn, *([hold] if due and held.standing.value(f"hold:{self._node.agency}:consent") != "placed" else [])]
+
+        return self._carry_out(case, request, intents)
+
+    # -- carrying out ------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, case_name: str, request: _Request, intents: Callable[[History], list[Intent]]) -> Sent:
+        answered = self._answered(request)
+        if answered is not None:
+            return _sent(answered)
+        for left in reversed(range(TRIES)):
+            case = self._load(case_name)
+            try:
+                sent = self._sign_all(case, intents(History(case, self._node.procedure)))
+                return _sent(self._save(case, request, asdict(sent)))
+            except Conflict:
+                if not left:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    def _sign_all(self, case: Case, intents: list[Intent]) -> Sent:
+        """Compose and sign each intent on what the one before has made of the case."""
+        made = []
+        warnings: list[Warned] = []
+        flags: list[str] = []
+        for intent in intents:
+            history = History(case, self._node.procedure)
+            root = case.opened_by(self._node.fingerprint) and not history.standing.verdicts
+            view = View(history, self._node.agency, self._node.directory.agencies, self._known(history, intent), root)
+            draft = compose(view, intent, self._node.now())
+            made.append(sign_into(self._node, case, draft, root=root and not draft.after and self._is_core(intent)))
+            warnings += [Warned(one.rule, one.severity, one.sentence) for one in draft.warnings]
+            flags += draft.flags
+        first, *more = made
+        return Sent(case.case, first.id, first.kind, tuple(warnings), tuple(flags), tuple(one.id for one in more))
+
+    def _is_core(self, intent: Intent) -> bool:
+        return self._node.procedure.kinds[intent.kind].core
+
+    def _accompanying(self, held: History, intent: Intent) -> list[Intent]:
+        """A disclosure for a life at risk says to all members that there is one, in the sender's own voice."""
+        if intent.kind != LIFE_RISK:
+            return []
+        act = {
+            "level": "critical",
+            "immediacy": "immediate",
+            "recommendation": "not_now",
+            "valid_until": intent.act.get("expires"),
+        }
+        return [Intent(RISK, act, function=intent.function, basis=intent.basis, priority="emergency")]
+
+    def _save(self, case: Case, request: _Request, answer: dict[str, Any]) -> dict[str, Any]:
+        command = Command(request.key, request.principal, request.digest, compact(answer))
+        try:
+            self._node.store.save(case, command=command)
+        except CommandRepeated as repeated:
+            return parse(repeated.answer)
+        # The message is durable with its answer. If we stop here the retry gets it, and the outbox finds the event.
+        return answer
+
+    def _answered(self, request: _Request) -> dict[str, Any] | None:
+        stored = self._node.store.command(request.key)
+        return None if stored is None else parse(stored.to(request.principal, request.digest))
+
+    def _load(self, case: str) -> Case:
+        found = self._node.store.load(case, Case)
+        if found is None:
+            raise CaseUnknown
+        return found
+
+    def _known(self, history: History, intent: Intent | None = None) -> Known:
+        """Open what we may read of a case, the newest of each section first; it is dropped with the command."""
+        sections: dict[str, SectionModel] = {}
+        readers: dict[str, dict[str, tuple[str, ...]]] = {}
+        journey = intent.act.get("itinerary") if intent is not None else None
+        for entry in reversed(history.ordered()):
+            other = entry.content.kind == "travel-itinerary" and journey not in {None, entry.content.id}
+            for _, section in open_sections(self._node, history.case, entry):
+                if section is None or history.shut(entry, section.name, self._node.agency, self._node.now()):
+                    continue
+                readers.setdefault(entry.content.id, {})[section.name] = section.readers
+                if section.name not in sections and not other:
+                    sections[section.name] = read_section(section.name, section.body)
+        return Known(sections, readers)
+
+
+def _request(key: str, principal: str, what: object) -> _Request:
+    return _Request(key, principal, blake(COMMAND, compact(what)))
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it, for the digest of a request."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime):
+        return instant_text(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _sent(answer: Mapping[str, Any]) -> Sent:
+    warnings = tuple(Warned(**one) for one in answer["warnings"])
+    return Sent(
+        answer["case"], answer["message"], answer["kind"], warnings, tuple(answer["flags"]), tuple(answer["also"])
+    )
+
+
+def _consent(held: History, form: ConsentForm) -> Intent:
+    """Return the next version of a consent towards one agency."""
+    act = {
+        "person": form.person,
+        "case": held.case.case,
+        "agency": form.agency,
+        "version": _next_version(held, form.agency, form.person),
+        "state": form.state,
+        "purposes": sorted(form.purposes),
+        "classes": sorted(form.classes),
+        "given_by": form.given_by,
+        "valid_from": form.valid_from.isoformat(),
+        "expires_at": form.expires_at.isoformat(),
+        "prompts": sorted(form.prompts),
+    }
+    to = {form.agency: held.roles().get(form.agency, form.role)}
+    return Intent(CONSENT, act, {CONSENT: Chosen(form.body, (form.agency,))}, function=form.function, to=to)
+
+
+def _next_version(held: History, agency: str, person: int) -> int:
+    return 1 + max((act["version"] for act in _acts(held, agency, person)), default=0)
+
+
+def _acts(held: History, agency: str, person: int) -> list[Mapping[str, Any]]:
+    acts = [entry.content.act for entry in held.case.entries.values() if held.is_consent(entry.content)]
+    return [act for act in acts if act["agency"] == agency and act["person"] == person]
+
+
+def _withdrawal(known: Known, held: History, agency: str, person: int, function: str) -> Intent:
+    """Return the withdrawal of all that stands towards an agency; it goes wherever a content relies on it."""
+    acts = _acts(held, agency, person)
+    if not acts:
+        raise ConsentUnknown
+    latest = max(acts, key=lambda act: act["version"])
+    purposes = sorted({purpose for act in acts for purpose in act["purposes"]})
+    act = {**latest, "version": latest["version"] + 1, "state": "withdrawn", "purposes": purposes}
+    form = known.sections[CONSENT].model_dump(mode="json", by_alias=True, exclude_none=True)
+    body = {**form, "withdrawal_channel": "oral"}
+    return Intent(CONSENT, act, {CONSENT: Chosen(body, (agency,))}, function=function, to=_reached(held, agency, person))
+
+
+def _reached(held: History, agency: str, person: int) -> dict[str, str]:
+    """Return the agency named, the responsible one, and every agency that holds a content relying on the consent."""
+    relied = {
+        entry.content.id
+        for entry in held.case.entries.values()
+        if held.is_consent(entry.content) and (entry.content.act["agency"], entry.content.act["person"]) == (agency, person)
+    }
+    roles = {one.agency: one.role for entry in held.case.entries.values() for one in entry.content.audience}
+    roles |= held.roles()
+    reached = {agency, held.standing.responsible} | {
+        one.agency
+        for entry in held.case.entries.values()
+        if relied & set(entry.content.consents)
+        for one in entry.content.audience
+    }
+    return {name: roles[name] for name in sorted(reached) if name in roles}

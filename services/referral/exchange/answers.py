@@ -1,0 +1,166 @@
+"""What a partner's node statement changes here: receipts are kept, questions are owed an answer, heads are compared.
+
+Every type of standing.md 5 has one function. What a statement names and we do not hold changes nothing and is not told.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from contracts.encoding import b64
+from contracts.envelope import EnvelopeRefused, OpenedStatement, Parked, open_returned
+from contracts.node_statement import (
+    ErasureAnswer,
+    ErasureRequest,
+    GapRequest,
+    Held,
+    LogView,
+    Returned,
+    Silence,
+    Sync,
+    ids_hash,
+)
+from contracts.receipts import Receipts
+from referral.casework.case import Erased, ReceiptHeld
+from referral.exchange import correspondence
+from referral.exchange.alarms import raise_alarm
+from referral.exchange.deliveries import SQL, seconds
+from referral.exchange.gaps import answer_gap
+
+if TYPE_CHECKING:
+    from contracts.receipts import Receipt
+    from referral.casework.case import Case
+    from referral.exchange.batch import Batch
+    from referral.store import Cursor
+
+SYNC_PAUSE: Final = timedelta(minutes=10)
+UNEQUAL: Final = "equal-sets-unequal-standing"
+SILENCE: Final = "partner-says-silent"
+NOT_ERASED: Final = "erasure-retained"
+
+
+def answer(batch: Batch, opened: OpenedStatement) -> None:
+    """Do what this statement asks, as far as its sender may ask it."""
+    match opened.statement.body:
+        case Receipts() as body:
+            _keep_receipts(batch, opened, body)
+        case GapRequest() as body:
+            _owe_contents(batch, opened.statement.sender, body)
+        case Returned() as body:
+            _take_back(batch, opened.statement.sender, body)
+        case Sync() as body:
+            for held in body.cases:
+                _compare(batch, opened.statement.sender, held)
+        case ErasureRequest() as body:
+            _erase(batch, opened, body)
+        case ErasureAnswer(answer="retained"):
+            _alarm(batch, NOT_ERASED, "", opened.statement.sender)
+        case Silence() as body:
+            _alarm(batch, SILENCE, body.case, opened.statement.sender)
+        case ErasureAnswer() | LogView():
+            pass  # a done erasure needs nothing more; log views are compared once witnesses are here
+
+
+def _keep_receipts(batch: Batch, opened: OpenedStatement, body: Receipts) -> None:
+    """Keep each receipt in the history of its case, the first of each stage; one for what we do not hold is let go."""
+    sender = opened.statement.sender
+    by_case: dict[str, list[Receipt]] = {}
+    with batch.node.store.reading() as cursor:
+        for receipt in body.each():
+            row = {"content_id": receipt.id, "recipient": sender}
+            found = cursor.execute(SQL["deliveries_to"], row).fetchone()
+            if found is not None:
+                by_case.setdefault(found[0], []).append(receipt)
+    for case_id, receipts in by_case.items():
+        case = batch.case(case_id)
+        if case is not None:
+            _record(batch, case, opened, receipts)
+
+
+def _record(batch: Batch, case: Case, opened: OpenedStatement, receipts: list[Receipt]) -> None:
+    sender = opened.statement.sender
+    new = [one for one in receipts if case.holds(one.id) and case.says_more(sender, one)]
+    if not new:
+        return
+    held = ReceiptHeld(
+        agency=sender,
+        stage=new[0].stage,
+        reason="",
+        at=new[0].at,
+        recorded_at=batch.now,
+        statement=opened.statement.raw,
+        skid=opened.skid,
+        signature=opened.signature,
+    )
+    case.record_receipt(held, tuple((one.id, one.reason or "") for one in new))
+
+
+def _owe_contents(batch: Batch, asker: str, request: GapRequest) -> None:
+    case = batch.case(request.case)
+    batch.write(lambda cursor: answer_gap(batch.node, cursor, asker, request, case, batch.now))
+
+
+def _take_back(batch: Batch, returned_by: str, body: Returned) -> None:
+    """Contents given back are verified as if they came from their authors; one that is not is passed over."""
+    for returned in body.contents:
+        try:
+            opened = open_returned(returned, batch.addressee)
+        except (EnvelopeRefused, Parked):
+            continue
+        batch.store(opened, returned_by=returned_by)
+
+
+def _compare(batch: Batch, partner: str, theirs: Held) -> None:
+    """Compare a partner's heads with ours: ask for what we lack, tell it what we hold, alarm on unequal standings."""
+    case = batch.case(theirs.case)
+    if case is None or partner not in batch.history(theirs.case).standing.members():
+        return
+    history = batch.history(theirs.case)
+    ids = history.core_ids
+    if theirs.count == len(ids) and theirs.ids == ids_hash(ids):
+        if theirs.digest != b64(bytes.fromhex(history.standing.digest())):
+            _alarm(batch, UNEQUAL, theirs.case, partner)
+        return
+    unknown = [head for head in theirs.heads if head not in case.entries]
+    if unknown:
+        subject = [theirs.case, *sorted(unknown)]
+        batch.write(lambda cursor: correspondence.owe(cursor, partner, "gap-request", subject, batch.now))
+    else:
+        batch.write(lambda cursor: _tell(batch, cursor, partner, theirs.case))
+
+
+def _tell(batch: Batch, cursor: Cursor, partner: str, case_id: str) -> None:
+    """Tell a partner that lacks something what we hold, at most once in ten minutes."""
+    row = cursor.execute(SQL["last_sync"], {"agency": partner}).fetchone()
+    if row is None or row[0] <= seconds(batch.now - SYNC_PAUSE):
+        correspondence.owe(cursor, partner, correspondence.SYNC, [case_id], batch.now)
+        cursor.execute(SQL["synced"], {"agency": partner, "at": seconds(batch.now)})
+
+
+def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> None:
+    """Erase the sections of contents that the asker wrote; the keys go first, and a crash after that is resumed.
+
+    What the asker did not write is not its to have erased: it is passed over.
+    """
+    case = batch.case(request.case)
+    sender = opened.statement.sender
+    if case is None:
+        return
+    pairs = [
+        (content_id, commitment)
+        for content_id in request.ids
+        if (entry := case.entries.get(content_id)) is not None and entry.content.sender == sender
+        for commitment in sorted(entry.sections)
+        if (content_id, commitment) not in case.erased
+    ]
+    batch.node.vault.erase_sections(pairs)
+    # The keys are gone. If we stop here the request is read again and the erasures are recorded then.
+    for content_id, commitment in pairs:
+        case.erase_section(content_id, commitment, Erased(request.ground, sender, batch.now))
+    subject = [opened.statement.id]
+    batch.write(lambda cursor: correspondence.owe(cursor, sender, "erasure-answer", subject, batch.now))
+
+
+def _alarm(batch: Batch, code: str, case_id: str, subject: str) -> None:
+    batch.write(lambda cursor: raise_alarm(cursor, code, case_id, subject, batch.now))

@@ -1,0 +1,250 @@
+"""One page of the inbox becoming history: each envelope is opened, judged and stored, or refused, or parked.
+
+Nothing is written before `save`, which writes everything in one transaction with the position. An envelope that cannot
+be judged yet (unknown key, unknown sender, not named in any case that we hold) is parked with its bytes for 30 days; one
+that is refused leaves its hash and the step that refused it. A partner who is known gets F with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from contracts import labels
+from contracts.content import opens_its_case
+from contracts.encoding import b64, blake
+from contracts.envelope import (
+    Addressee,
+    EnvelopeRefused,
+    EpochKey,
+    KeyUnknown,
+    OpenedMessage,
+    OpenedStatement,
+    Parked,
+    open_envelope,
+)
+from contracts.receipts import Receipt, ReceiptContradicts, issue
+from referral.casework.case import Case, Signed, message_of
+from referral.casework.history import History
+from referral.exchange import answers, correspondence
+from referral.exchange.deliveries import SQL, seconds
+from referral.exchange.holdings import seal_sections
+from referral.exchange.owed import owed_to
+
+if TYPE_CHECKING:
+    from contracts.content import Content, Section
+    from referral.node import Node
+    from referral.store import Cursor, Tracking
+
+PARKED_FOR: Final = timedelta(days=30)
+Write = Callable[["Cursor"], None]
+
+
+class Batch:
+    """What one page of envelopes comes to."""
+
+    def __init__(self, node: Node) -> None:
+        """Judge for `node`."""
+        self.node = node
+        self.now: datetime = node.now()
+        self.judged = 0
+        self._cases: dict[str, Case] = {}
+        self._histories: dict[str, History] = {}
+        self._writes: list[Write] = []
+        self._addressee = self._as_addressee()
+
+    def _as_addressee(self) -> Addressee:
+        node = self.node
+        return Addressee(
+            network=node.network.name,
+            agency=node.agency,
+            identities=node.me.fingerprints,
+            procedure=node.procedure,
+            epoch_key=self._epoch_key,
+            signing_key=node.directory.signing_key,
+            entitled=self._entitled,
+            owed=lambda content: owed_to(self.node, self.history(content.case), content),
+        )
+
+    def _epoch_key(self, kid: bytes) -> EpochKey | None:
+        secret = self.node.vault.epoch_private(kid)
+        return None if secret is None else EpochKey.of(secret)
+
+    # -- envelopes ---------------------------------------------------------------------------------------------------
+
+    def take(self, envelope: bytes) -> None:
+        """Judge one record of the inbox."""
+        try:
+            self._open(envelope)
+        except Parked as parked:
+            reason = "unknown-key" if isinstance(parked, KeyUnknown) else "unknown-sender"
+            self._park(envelope, reason)
+        except _NotYetOurs:
+            self._park(envelope, "not-named-yet")
+
+    def retry(self, row: int, envelope: bytes, since: int) -> None:
+        """Judge what is parked once more; let it go after 30 days."""
+        try:
+            self._open(envelope)
+        except (Parked, _NotYetOurs):
+            if seconds(self.now - PARKED_FOR) <= since:
+                return
+        self.judged += 1
+        self.write(lambda cursor: _run(cursor, "unpark", id=row))
+
+    def _open(self, envelope: bytes) -> None:
+        try:
+            opened = open_envelope(envelope, self._addressee)
+        except EnvelopeRefused as refused:
+            self._refuse(envelope, refused)
+            return
+        if isinstance(opened, OpenedStatement):
+            self.heard(opened.statement.sender, opened.statement.sent_at)
+            answers.answer(self, opened)
+        else:
+            self.heard(opened.content.sender, opened.content.sent_at)
+            self.store(opened)
+
+    def _park(self, envelope: bytes, reason: str) -> None:
+        row = {"digest": _digest(envelope), "envelope": envelope, "reason": reason, "since": seconds(self.now)}
+        self.write(lambda cursor: _run(cursor, "park", **row))
+
+    def _refuse(self, envelope: bytes, refused: EnvelopeRefused) -> None:
+        """Keep the hash and the step; who is known hears F with its reason."""
+        if refused.step == "audience" and refused.content is not None:
+            # Nobody has told us yet that we are in this case: the invitation may be on its way.
+            raise _NotYetOurs
+        row = {"digest": _digest(envelope), "reason": refused.step, "since": seconds(self.now)}
+        self.write(lambda cursor: _run(cursor, "quarantine", **row))
+        if refused.sender is not None and refused.content is not None:
+            self.receipt(refused.sender, Receipt(refused.content, "F", self.now, refused.reason))
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def _entitled(self, content: Content) -> bool:
+        """A later member may read what did not name it: core contents of a case in which it has a seat (standing.md 2)."""
+        kind = self.node.procedure.kinds.get(content.kind)
+        case = self.case(content.case)
+        if case is None or kind is None or not kind.core:
+            return False
+        return self.node.agency in self.history(content.case).standing.members()
+
+    def store(self, opened: OpenedMessage, returned_by: str = "") -> None:
+        """Make a verified message part of its case, or refuse it; a repeat gets the receipt that was given first."""
+        content = opened.content
+        case = self.case(content.case) or self._opened_case(content.case)
+        if case.holds(content.id) or content.id in case.refused:
+            self._repeat(case, opened)
+            return
+        history = self.history(content.case)
+        fingerprint = self.node.agency_named(content.sender).fingerprint
+        opens = opens_its_case(content, fingerprint)
+        message = message_of(content, opens=opens)
+        verdict = history.standing.add(message).verdicts.get(content.id) if history.readable(message) else None
+        if verdict is not None and verdict.name == "refused":
+            reason = "format" if verdict.rule == "format" else "not-member"
+            case.refuse(content.id, content.sender, reason, self.now)
+            self.receipt(content.sender, Receipt(content.id, "F", self.now, reason))
+            return
+        sections = seal_sections(self.node, content.id, opened.sections)
+        signed = Signed(content.raw, opened.skid, opened.signature, opens)
+        case.receive(signed, sections, self.now, returned_by)
+        self._histories.pop(content.case, None)
+        if content.sender != self.node.agency:
+            self.receipt(content.sender, Receipt(content.id, "R1", self.now))
+
+    def _opened_case(self, case_id: str) -> Case:
+        case = Case.open(case_id, b"", self.now)
+        self._cases[case_id] = case
+        return case
+
+    def _repeat(self, case: Case, opened: OpenedMessage) -> None:
+        """Sections that came later are kept; the sender hears again what it heard first."""
+        content = opened.content
+        entry = case.entries.get(content.id)
+        if entry is not None:
+            new = [one for one in opened.sections if _named(one) not in entry.sections]
+            new = [one for one in new if (content.id, _named(one)) not in case.erased]
+            if new:
+                case.receive_sections(content.id, seal_sections(self.node, content.id, tuple(new)), self.now)
+        if content.sender != self.node.agency:
+            subject = [content.id]
+            self.write(lambda cursor: correspondence.owe(cursor, content.sender, "receipts", subject, self.now))
+
+    def receipt(self, recipient: str, wish: Receipt) -> None:
+        """Owe a receipt: the first word of its stage stands, and nothing that contradicts what was said is issued."""
+
+        def write(cursor: Cursor) -> None:
+            said = correspondence.issued(cursor, wish.id, recipient)
+            try:
+                correspondence.keep(cursor, recipient, issue(said, wish))
+            except ReceiptContradicts:
+                return
+            correspondence.owe(cursor, recipient, correspondence.RECEIPTS, [wish.id], self.now)
+
+        self.write(write)
+
+    # -- what the page touches ---------------------------------------------------------------------------------------
+
+    def heard(self, agency: str, sent_at: datetime) -> None:
+        """A partner lives: what it has not acknowledged goes out once more."""
+        row = {"agency": agency, "sent_at": seconds(sent_at), "now": seconds(self.now), "at": seconds(self.now)}
+        self.write(lambda cursor: _run(cursor, "sign_of_life", **row))
+        self.write(lambda cursor: _run(cursor, "heard", **row))
+
+    def case(self, case_id: str) -> Case | None:
+        """Return a case with what this page has added to it."""
+        if case_id not in self._cases:
+            found = self.node.store.load(case_id, Case)
+            if found is None:
+                return None
+            self._cases[case_id] = found
+        return self._cases[case_id]
+
+    def history(self, case_id: str) -> History:
+        """Return the reading of a case with what this page has added to it."""
+        if case_id not in self._histories:
+            case = self.case(case_id) or self._opened_case(case_id)
+            self._histories[case_id] = History(case, self.node.procedure)
+        return self._histories[case_id]
+
+    def changed(self, case_id: str) -> None:
+        """Forget the reading of a case that was changed."""
+        self._histories.pop(case_id, None)
+
+    def write(self, write: Write) -> None:
+        """Add a row to the transaction."""
+        self._writes.append(write)
+
+    @property
+    def addressee(self) -> Addressee:
+        """Return who opens."""
+        return self._addressee
+
+    def save(self, tracking: Tracking | None) -> None:
+        """Write everything and the position, or nothing."""
+        touched = [case for case in self._cases.values() if len(case.pending_events) > _only_opened(case)]
+        self.node.store.save(*touched, tracking=tracking, rows=self._writes)
+        # Everything of the page is durable with its position. If we stop here the receipts go out at the next start.
+
+
+class _NotYetOurs(Exception):  # noqa: N818 - it is no error: the invitation may be on its way
+    """The content is of a case in which nobody has named us yet."""
+
+
+def _only_opened(case: Case) -> int:
+    """A case that was only looked at has one event that nobody needs."""
+    return 1 if case.version == 1 else 0
+
+
+def _named(section: Section) -> str:
+    return b64(section.commitment)
+
+
+def _digest(envelope: bytes) -> bytes:
+    return blake(labels.RECORD, envelope)
+
+
+def _run(cursor: Cursor, name: str, **row: object) -> None:
+    cursor.execute(SQL[name], row)

@@ -1,0 +1,118 @@
+"""Ids that messages name and this node does not hold: asked for at once, then with growing pauses, until held or settled.
+
+A follower of our own events writes them down. Whoever named an id is asked first, then every member in turn; meanwhile
+the case is shown as incomplete. A gap-request is answered only where the asker was in the audience or is entitled as a
+member, at most 1,000 ids an hour for each asker, and otherwise not at all (standing.md 2).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from contracts.node_statement import MAX_IDS
+from referral.casework.case import Case
+from referral.casework.history import History
+from referral.exchange import correspondence
+from referral.exchange.deliveries import SQL, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from contracts.node_statement import GapRequest
+    from referral.node import Node
+    from referral.store import Cursor, Stored
+
+TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
+PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (2, 15, 60, 360, 1440))
+IDS_AN_HOUR: Final = 1000
+
+
+class Gaps:
+    """Keeps the table of gaps up with the history, and asks."""
+
+    name: Final = "gaps"
+    topics: Final = TOPICS
+
+    def __init__(self, node: Node) -> None:
+        """Follow the events of `node`."""
+        self._node = node
+
+    def apply(self, cursor: Cursor, page: list[Stored]) -> None:
+        """Write down what is missing after a page of events, and strike out what came."""
+        for case_id in dict.fromkeys(stored.case for stored in page):
+            case = self._node.store.load(case_id, Case)
+            if case is not None:
+                self._compare(cursor, case)
+
+    def _compare(self, cursor: Cursor, case: Case) -> None:
+        missing = {one for one in History(case, self._node.procedure).standing.missing if one not in case.entries}
+        rows = cursor.execute(SQL["gaps_of_case"], {"case_id": case.case}).fetchall()
+        known = {row[0] for row in rows}
+        for content_id in sorted(missing - known):
+            row = {"case_id": case.case, "content_id": content_id, "now": seconds(self._node.now())}
+            cursor.execute(SQL["add_gap"], row)
+        for content_id in sorted(known - missing):
+            cursor.execute(SQL["close_gap"], {"case_id": case.case, "content_id": content_id})
+
+    def ask(self, now: datetime) -> int:
+        """Owe a gap-request for what is due; return for how many ids."""
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["due_gaps"], {"now": seconds(now)}).fetchall()
+        if not rows:
+            return 0
+        cases: dict[str, list[tuple[str, int]]] = {}
+        for case_id, content_id, asked in rows:
+            cases.setdefault(case_id, []).append((content_id, asked))
+        with self._node.store.transaction() as cursor:
+            for case_id, gaps in cases.items():
+                self._ask_in(cursor, case_id, gaps, now)
+        return len(rows)
+
+    def _ask_in(self, cursor: Cursor, case_id: str, gaps: list[tuple[str, int]], now: datetime) -> None:
+        case = self._node.store.load(case_id, Case)
+        if case is None:
+            return
+        wanted: dict[str, list[str]] = {}
+        for content_id, asked in gaps:
+            for agency in self._whom(case, content_id, asked):
+                wanted.setdefault(agency, []).append(content_id)
+            pause = int(PAUSES[min(asked, len(PAUSES) - 1)].total_seconds())
+            row = {"case_id": case_id, "content_id": content_id, "next_at": seconds(now) + pause}
+            cursor.execute(SQL["gap_asked"], row)
+        for agency, ids in wanted.items():
+            for first in range(0, len(ids), MAX_IDS):
+                subject = [case_id, *sorted(ids[first : first + MAX_IDS])]
+                correspondence.owe(cursor, agency, correspondence.GAP_REQUEST, subject, now)
+
+    def _whom(self, case: Case, content_id: str, asked: int) -> Iterable[str]:
+        """Return whom to ask: first those who named the id, later every member too."""
+        named = {entry.content.sender for entry in case.entries.values() if content_id in entry.content.after}
+        members = History(case, self._node.procedure).standing.members() if asked or not named else ()
+        return sorted({*named, *members} - {self._node.agency})
+
+
+def answer_gap(node: Node, cursor: Cursor, asker: str, request: GapRequest, case: Case | None, now: datetime) -> None:
+    """Owe the asker what it is entitled to, within the limit of its hour; say nothing of the rest."""
+    if case is None:
+        return
+    ids = list(_entitled(node, asker, request, case))
+    hour = {"asker": asker, "hour": seconds(now) // 3600}
+    answered = cursor.execute(SQL["gap_ids_answered"], hour).fetchone()[0]
+    ids = ids[: max(0, IDS_AN_HOUR - answered)]
+    if ids:
+        cursor.execute(SQL["count_gap_ids"], hour | {"ids": len(ids)})
+        correspondence.owe(cursor, asker, correspondence.RETURNED, [case.case, *ids], now)
+
+
+def _entitled(node: Node, asker: str, request: GapRequest, case: Case) -> Iterator[str]:
+    """Yield the ids that the asker may have: it was named in the content, wrote it, or is a member and it is core."""
+    member = asker in History(case, node.procedure).standing.members()
+    for content_id in request.ids:
+        entry = case.entries.get(content_id)
+        if entry is None:
+            continue
+        kind = node.procedure.kinds.get(entry.content.kind)
+        named = asker == entry.content.sender or any(one.agency == asker for one in entry.content.audience)
+        if named or (member and kind is not None and kind.core):
+            yield content_id

@@ -1,0 +1,164 @@
+"""Every message held here, logged with the notary: its id submitted, its proof kept as a file that verifies offline.
+
+A follower writes down what there is; a turn submits what is new and makes proofs of what a checkpoint covers. The notary
+away delays nothing: messages flow, and proofs catch up (evidence.md 6). Both sides of a message submit it, the log keeps
+one entry. A checkpoint that shrinks, or that gives one size another root, is kept out and raises an alarm.
+Trust: the proof files are public knowledge to holders of the root file, and hold nothing that identifies a case.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, Protocol
+
+from contracts import tlog
+from contracts.content import Seen
+from contracts.encoding import b64, unb64
+from referral.casework.case import Case
+from referral.exchange.alarms import raise_alarm
+from referral.exchange.deliveries import seconds
+from referral.following.follower import Follower
+from referral.http_client import NotaryAway, NotaryRefused
+from referral.store import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from referral.node import Node
+    from referral.store import Cursor, Stored
+
+SQL: Final = statements("referral.following", "witnessing.sql")
+TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
+BATCH: Final = 512
+LOG_REWRITTEN: Final = "log-rewritten"
+
+
+class LogClient(Protocol):
+    """What a node asks of a notary."""
+
+    async def submit(self, entries: Sequence[bytes]) -> list[int]:
+        """Return the log index of each entry, durable there."""
+
+    async def fetch(self, path: str) -> bytes:
+        """Return the bytes under a path of the log."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Witnessing:
+    """Submits and proves; `turn` says how much it did."""
+
+    def __init__(self, node: Node, proofs: Path, client: LogClient | None) -> None:
+        """Keep proofs in the folder `proofs`; without a `client` nothing is logged, and the register says so."""
+        self._node = node
+        self._proofs = proofs
+        self._client = client
+        self._policy = tlog.read_policy(node.network.policy.encode())
+        self._tiles: dict[str, tuple[bytes, ...]] = {}
+        self.follower = Follower("witnessing", TOPICS, self._apply, _forget)
+        held = self._held()
+        if held is not None:
+            node.seen = Seen(held.size, b64(held.root))
+
+    def _apply(self, cursor: Cursor, page: list[Stored]) -> None:
+        for stored in page:
+            if isinstance(stored.event, (Case.MessageSent, Case.MessageReceived)):
+                row = {"content_id": stored.event.content_id, "case_id": stored.case}
+                cursor.execute(SQL["add_message"], row | {"since": seconds(stored.event.timestamp)})
+
+    async def turn(self) -> int:
+        """Submit one batch and make the proofs that can be made; a notary that is away is tried again by the caller."""
+        if self._client is None:
+            return 0
+        return await self._submit(self._client) + await self._prove(self._client)
+
+    async def _submit(self, client: LogClient) -> int:
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["unsubmitted"], {"limit": BATCH}).fetchall()
+        if not rows:
+            return 0
+        ids = [row[0] for row in rows]
+        indices = await client.submit([tlog.message_entry(unb64(one, 32)) for one in ids])
+        # The entries are in the log. If we stop here they are submitted again and get the same indices.
+        with self._node.store.transaction() as cursor:
+            for content_id, index in zip(ids, indices, strict=True):
+                cursor.execute(SQL["submitted"], {"content_id": content_id, "log_index": index})
+        return len(ids)
+
+    async def _prove(self, client: LogClient) -> int:
+        with self._node.store.reading() as cursor:
+            waiting = cursor.execute(SQL["unproven"], {"size": 2**62, "limit": 1}).fetchall()
+        if not waiting:
+            return 0
+        note = await client.fetch("checkpoint")
+        opened = tlog.open_checkpoint(note, self._policy.log_keys, self._policy.witness_keys).checkpoint
+        if not self._keep(opened, note):
+            return 0
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["unproven"], {"size": opened.size, "limit": BATCH}).fetchall()
+        if not rows:
+            return 0
+        found = await self._fetch_tiles(client, [index for _, index in rows], opened.size)
+        for content_id, index in rows:
+            hashes = tlog.prove(index, opened.size, found.__getitem__, self._tiles)
+            self._write(content_id, tlog.LogProof(index, hashes, note).encode())
+        # The proofs are in their files. If we stop here they are made again.
+        with self._node.store.transaction() as cursor:
+            for content_id, _ in rows:
+                cursor.execute(SQL["proven"], {"content_id": content_id, "at": seconds(self._node.now())})
+        return len(rows)
+
+    async def _fetch_tiles(self, client: LogClient, indices: list[int], size: int) -> dict[str, bytes]:
+        wanted = [path for path in tlog.tiles_needed(indices, size) if path not in self._tiles]
+        return {path: await client.fetch(path) for path in wanted}
+
+    def _held(self) -> tlog.Checkpoint | None:
+        origin = self._node.network.log.origin
+        with self._node.store.reading() as cursor:
+            row = cursor.execute(SQL["checkpoint"], {"origin": origin}).fetchone()
+        return None if row is None else tlog.Checkpoint(origin, row[0], row[1])
+
+    def _keep(self, found: tlog.Checkpoint, note: bytes) -> bool:
+        """Keep a checkpoint that goes on from ours; one that does not raises an alarm and is not used."""
+        held = self._held()
+        rewritten = held is not None and (
+            found.size < held.size or (found.size == held.size and found.root != held.root)
+        )
+        row = {"origin": found.origin, "size": found.size, "root": found.root, "note": note}
+        with self._node.store.transaction() as cursor:
+            if rewritten:
+                raise_alarm(cursor, LOG_REWRITTEN, "", found.origin, self._node.now())
+                return False
+            cursor.execute(SQL["keep_checkpoint"], row)
+        self._node.seen = Seen(found.size, b64(found.root))
+        return True
+
+    def _write(self, content_id: str, proof: bytes) -> None:
+        """Verify a proof and put it into its file, whole or not at all."""
+        tlog.verify_proof(proof, tlog.message_entry(unb64(content_id, 32)), self._policy)
+        target = proof_file(self._proofs, content_id)
+        passing = target.with_suffix(".part")
+        with passing.open("wb") as file:
+            file.write(proof)
+            file.flush()
+            os.fsync(file.fileno())
+        passing.replace(target)
+
+    def waiting(self) -> int:
+        """Return how many messages have no proof yet."""
+        with self._node.store.reading() as cursor:
+            return int(cursor.execute(SQL["waiting"]).fetchone()[0])
+
+
+def proof_file(proofs: Path, content_id: str) -> Path:
+    """Return where the proof of a message is kept."""
+    return proofs / f"{content_id}{tlog.SUFFIX}"
+
+
+def _forget(cursor: Cursor) -> None:
+    cursor.execute(SQL["forget_messages"])
+
+
+__all__ = ["LOG_REWRITTEN", "LogClient", "NotaryAway", "NotaryRefused", "Witnessing", "proof_file"]

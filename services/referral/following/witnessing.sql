@@ -1,0 +1,68 @@
+-- Which messages are logged with the notary. Disposable: what is lost here is submitted again, and the notary gives the
+-- same index; the proofs are files of their own.
+
+-- name: create_witnessing
+-- Every message held, and how far its logging is.
+CREATE TABLE IF NOT EXISTS witnessing (
+    content_id TEXT PRIMARY KEY,
+    case_id TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    log_index INTEGER,
+    proven_at INTEGER
+) WITHOUT ROWID;
+
+-- name: create_witnessing_waiting
+-- Finds what has no proof yet.
+CREATE INDEX IF NOT EXISTS witnessing_waiting ON witnessing (since) WHERE proven_at IS NULL;
+
+-- name: create_checkpoints
+-- The latest checkpoint of the log that this node holds.
+CREATE TABLE IF NOT EXISTS checkpoints (
+    origin TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    note BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- name: add_message
+-- A message is to be logged.
+INSERT OR IGNORE INTO witnessing (content_id, case_id, since) VALUES (:content_id, :case_id, :since);
+
+-- name: unsubmitted
+-- What the notary has not been given yet, oldest first.
+SELECT content_id FROM witnessing WHERE log_index IS NULL AND proven_at IS NULL ORDER BY since, content_id LIMIT :limit;
+
+-- name: submitted
+-- The notary holds it at this index.
+UPDATE witnessing SET log_index = :log_index WHERE content_id = :content_id;
+
+-- name: unproven
+-- What is in the log below this size and has no proof here.
+SELECT content_id, log_index FROM witnessing
+WHERE proven_at IS NULL AND log_index IS NOT NULL AND log_index < :size ORDER BY log_index LIMIT :limit;
+
+-- name: proven
+-- Its proof is kept.
+UPDATE witnessing SET proven_at = :at WHERE content_id = :content_id;
+
+-- name: waiting
+-- How many messages have no proof, and since when the oldest waits.
+SELECT COUNT(*), MIN(since) FROM witnessing WHERE proven_at IS NULL;
+
+-- name: of_case
+-- How far the messages of a case are.
+SELECT content_id, log_index, proven_at FROM witnessing WHERE case_id = :case_id;
+
+-- name: checkpoint
+-- The checkpoint held.
+SELECT size, root, note FROM checkpoints WHERE origin = :origin;
+
+-- name: keep_checkpoint
+-- A later checkpoint takes the place of the one held.
+INSERT INTO checkpoints (origin, size, root, note) VALUES (:origin, :size, :root, :note)
+ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note
+WHERE excluded.size >= checkpoints.size;
+
+-- name: forget_messages
+-- Before a rebuild; the proofs stay in their files.
+DELETE FROM witnessing;

@@ -1,0 +1,73 @@
+"""The node's way to the notary over HTTP: the one file that knows the client library.
+
+It follows no redirects, reads no proxy settings from the environment, and gives up after a stated time; what it raises is
+`NotaryAway`, which changes nothing: messages flow without the notary, and proofs catch up (evidence.md 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import httpx
+
+from contracts.encoding import b64, compact
+from contracts.refusal import Refusal
+
+SECONDS: Final = 10.0
+MAX_ANSWER: Final = 4 * 1024 * 1024
+ENTRIES: Final = "/v1/entries"
+
+SignRequest = Callable[[str, str, bytes], Mapping[str, str]]
+
+
+class NotaryAway(Exception):  # noqa: N818 - the docs and the alarms say it like this
+    """The notary did not answer as it should; proofs catch up when it does."""
+
+
+class NotaryRefused(Refusal):
+    """The notary refused what this node submitted; its operator's log says why."""
+
+    code = "notary-refused"
+
+
+class NotaryClient:
+    """Submits entries, fetches the checkpoint and tiles of one notary."""
+
+    def __init__(self, url: str, sign: SignRequest, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """Talk to the notary at `url`; `sign` gives the headers of a request (method, path, body)."""
+        self._sign = sign
+        self._client = httpx.AsyncClient(
+            base_url=url, timeout=SECONDS, follow_redirects=False, trust_env=False, transport=transport
+        )
+
+    async def submit(self, entries: Sequence[bytes]) -> list[int]:
+        """Return the log index of each entry; they are on the notary's disk when this returns."""
+        body = compact({"entries": [b64(entry) for entry in entries]})
+        headers = {"content-type": "application/json", **self._sign("POST", ENTRIES, body)}
+        answer = await self._ask("POST", ENTRIES, content=body, headers=headers)
+        indices = answer.json().get("indices")
+        if not isinstance(indices, list) or len(indices) != len(entries) or not all(isinstance(i, int) for i in indices):
+            raise NotaryAway
+        return indices
+
+    async def fetch(self, path: str) -> bytes:
+        """Return the bytes under one of C2SP's paths: `checkpoint`, `tile/…`."""
+        return (await self._ask("GET", f"/{path}")).content
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._client.aclose()
+
+    async def _ask(
+        self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        try:
+            answer = await self._client.request(method, path, content=content, headers=headers)
+        except httpx.HTTPError:
+            raise NotaryAway from None
+        if answer.is_client_error:
+            raise NotaryRefused(f"It answered {answer.status_code}.")
+        if not answer.is_success or len(answer.content) > MAX_ANSWER:
+            raise NotaryAway
+        return answer
