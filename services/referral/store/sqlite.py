@@ -162,6 +162,15 @@ def prepare(connection: Any, mark: int, version: int, schema: Sequence[str]) -> 
 
 
 @contextmanager
+def named_faults() -> Iterator[None]:
+    """Turn what the library raises inside the block into `StoreUnavailable` or `StoreDamaged`."""
+    try:
+        yield
+    except dbapi2.DatabaseError as error:
+        raise _as_refusal(error) from error
+
+
+@contextmanager
 def immediate(connection: Any) -> Iterator[Cursor]:
     """Give a cursor inside BEGIN IMMEDIATE; commit at the end, roll back on any exception."""
     if connection.in_transaction:
@@ -213,15 +222,14 @@ class Database:
         """Give a cursor inside a transaction that sees one state of the file from first to last statement."""
         connection = self._take()
         try:
-            cursor = connection.cursor()
-            cursor.execute("BEGIN")
-            try:
-                yield cursor
-            finally:
-                if connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-        except dbapi2.DatabaseError as error:
-            raise _as_refusal(error) from error
+            with named_faults():
+                cursor = connection.cursor()
+                cursor.execute("BEGIN")
+                try:
+                    yield cursor
+                finally:
+                    if connection.in_transaction:
+                        cursor.execute("ROLLBACK")
         finally:
             self._give(connection)
 

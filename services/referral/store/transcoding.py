@@ -77,7 +77,7 @@ def _decoded(found: dict[str, Any]) -> Any:
         if mark == "$b":
             return _bytes(found[mark])
         if mark == "$u":
-            return tuple(found[mark])
+            return _tuple(found[mark])
         if mark == "$t":
             return datetime.fromisoformat(found[mark])
     for key in found:
@@ -86,7 +86,15 @@ def _decoded(found: dict[str, Any]) -> Any:
     return found
 
 
-def _bytes(text: str) -> bytes:
+def _tuple(held: object) -> tuple[Any, ...]:
+    if type(held) is not list:
+        raise ValueError
+    return tuple(held)
+
+
+def _bytes(text: object) -> bytes:
+    if type(text) is not str:
+        raise ValueError
     raw = text.encode("ascii").translate(_FROM_URL)
     return a2b_base64(raw + b"=" * (-len(raw) % 4), strict_mode=True)
 

@@ -23,6 +23,12 @@ class VaultLocked(ReferralRefusal):
     code = "vault-locked"
 
 
+class VaultClosed(ReferralRefusal):
+    """The vault was closed; open it again before you ask it for anything."""
+
+    code = "vault-closed"
+
+
 class VaultExposed(ReferralRefusal):
     """Others may read the vault; set its folder to mode 0700 and its files to 0600, and consider new keys."""
 

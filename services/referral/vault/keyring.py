@@ -17,10 +17,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from contracts.encoding import instant, instant_text
-from referral.store.sqlite import Cursor, connect, immediate, prepare
+from referral.store.sqlite import Cursor, connect, immediate, named_faults, prepare
 from referral.store.statements import statements
 from referral.vault import rest
-from referral.vault.errors import SealRefused, VaultDamaged, VaultExists, VaultExposed, VaultLocked, VaultMissing
+from referral.vault.errors import (
+    SealRefused,
+    VaultClosed,
+    VaultDamaged,
+    VaultExists,
+    VaultExposed,
+    VaultLocked,
+    VaultMissing,
+)
 from referral.vault.unlock import Cost, Lock, Unlock
 
 if TYPE_CHECKING:
@@ -54,6 +62,7 @@ class Keyring:
         self._secret = secret
         self._now = now
         self._turn = threading.RLock()
+        self._closed = False
         self._known: dict[tuple[str, str], Key] = {}
         self._seen = -1
         self._vault_keys: dict[bytes, bytes] = {}
@@ -93,6 +102,7 @@ class Keyring:
     def close(self) -> None:
         """Close the file and forget the keys (Python may keep their bytes until the memory is used again)."""
         with self._turn:
+            self._closed = True
             self._known.clear()
             self._vault_keys.clear()
             self._connection.close()
@@ -100,14 +110,17 @@ class Keyring:
     @contextmanager
     def writing(self) -> Iterator[Cursor]:
         """Give a cursor inside one transaction that is on the disk when the block ends."""
-        with self._turn, immediate(self._connection) as cursor:
-            self._look()
-            yield cursor
+        with self._turn:
+            self._check_open()
+            with immediate(self._connection) as cursor:
+                self._look()
+                yield cursor
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
         """Give a cursor; what other processes changed until now is seen."""
-        with self._turn:
+        with self._turn, named_faults():
+            self._check_open()
             self._look()
             yield self._connection.cursor()
 
@@ -195,6 +208,10 @@ class Keyring:
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         self._known[kind, name] = key
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise VaultClosed
 
     def _look(self) -> None:
         """Forget everything if another connection has committed since the last look."""

@@ -94,11 +94,13 @@ class KeyFile:
             file = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             raise KeyFileRefused("There is no such file, or it may not be read.") from None
-        with os.fdopen(file, "rb") as key_file:
+        try:
             mode = os.fstat(file).st_mode
             if not stat.S_ISREG(mode) or mode & 0o077:
-                raise KeyFileRefused("Set its mode to 0600.")
-            text = key_file.read(100)
+                raise KeyFileRefused("It must be a file of mode 0600.")
+            text = os.read(file, 100)
+        finally:
+            os.close(file)
         try:
             return unb64(text.decode("ascii").strip(), SECRET_BYTES)
         except (UnicodeDecodeError, FormatRefused):
