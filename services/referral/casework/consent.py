@@ -92,6 +92,20 @@ class Consents:
             return False
         return label in scope.classes and scope.valid_from <= day <= scope.expires_at
 
+    def reaches(
+        self,
+        agency: str,
+        section: str,
+        label: str,
+        day: date,
+        *,
+        body: SectionModel | None = None,
+        purpose: str | None = None,
+    ) -> bool:
+        """Whether `section` of class `label` may be sent to `agency`: its purpose is covered for each person in it."""
+        persons = persons_of(body) if body is not None else (0,)
+        return all(self.covers(agency, label, purpose or purpose_of(section), day, person) for person in persons)
+
     def readable(self, agency: str, label: str, section: str, person: int = 0) -> bool:
         """Whether `agency` may read a `section` of class `label` that it holds: consent ends that, expiry does not."""
         scope = self.scope(agency, purpose_of(section), person)

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.vocabulary import P1, Basis, DataClass
-from referral.casework.consent import SPECIAL_PURPOSES, persons_of, purpose_of
+from referral.casework.consent import SPECIAL_PURPOSES
 from referral.casework.refusals import (
     AsylumStandsBetween,
     ClassTooHigh,
@@ -182,10 +182,8 @@ class _Check:
             return not (facts.protected_from_state and reader in facts.state_bodies)
         if need == "life_risk":
             return self._life_at_risk()
-        purpose = purpose_of(section) if need == "consent" else SPECIAL_PURPOSES[need]
-        persons = persons_of(facts.bodies[section]) if section in facts.bodies else (0,)
-        label = self._class(section)
-        return all(facts.consents.covers(reader, label, purpose, facts.day, person) for person in persons)
+        purpose, body = SPECIAL_PURPOSES.get(need), facts.bodies.get(section)
+        return facts.consents.reaches(reader, section, self._class(section), facts.day, body=body, purpose=purpose)
 
     def _life_at_risk(self) -> bool:
         second, expires = self._act.get("second"), self._act.get("expires")

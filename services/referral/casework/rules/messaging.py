@@ -1,0 +1,175 @@
+"""Rules M1 to M8: what a message may say, to whom, on which consent, and what is late. M9: no account is scored.
+
+Source: domain.md 3.1. The leak check (M3) reads free text only, before anything is sealed; it names the section, the
+field and the kind of leak, never the words.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from contracts.sections import free_texts
+from contracts.sections.journey import Departure
+from contracts.sections.person import SafeContact
+from referral.casework.consent import SPECIAL_PURPOSES
+from referral.casework.rules.kinds import (
+    CONFIRMATION,
+    EVERY,
+    NOTIFICATION,
+    REINTEGRATION_CONFIRMATION,
+    REINTEGRATION_REQUEST,
+    REPLY,
+)
+from referral.casework.rules.leak import birthdates_in, folded, leaks, names_in
+from referral.casework.rules.rule import Breach, Rule, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from referral.casework.rules.situation import Situation
+
+HEALTH_CONTACT_WITHIN: Final = timedelta(hours=24)
+
+
+def consent_covers(situation: Situation) -> Iterator[Breach]:
+    """M1: for each section that the table puts under consent, one in force names reader, class and purpose."""
+    for name, section in situation.sending.items():
+        line = situation.procedure.carry(situation.kind, name)
+        needs = [need for need in line.needs if need == "consent" or need in SPECIAL_PURPOSES] if line else []
+        label = situation.procedure.sections[name].highest if line else ""
+        for reader in situation.readers.get(name, ()):
+            for need in needs:
+                purpose = SPECIAL_PURPOSES.get(need)
+                if not situation.consents.reaches(
+                    reader, name, label, situation.now.date(), body=section, purpose=purpose
+                ):
+                    yield Breach(f"{name}, {reader}: no {need} in force.")
+
+
+def no_identity_in_step_1(situation: Situation) -> Iterator[Breach]:
+    """M2: step 1 travels in codes; a section with a free text has a place for identity, so none goes with it."""
+    for name, section in situation.sending.items():
+        if any(True for _ in free_texts(section)):
+            yield Breach(f"{name} holds free text.")
+
+
+def texts_do_not_leak(situation: Situation) -> Iterator[Breach]:
+    """M3: free text without telephone numbers, e-mail addresses, dates of birth and names of the case."""
+    held = list(situation.sections())
+    names = situation.names | names_in(held)
+    birthdates = situation.birthdates | birthdates_in(held)
+    for name, section in situation.sending.items():
+        for path, text in free_texts(section):
+            seen = leaks(text, names, birthdates, situation.now.date())
+            if seen:
+                yield Breach(f"{name}, {path}: {', '.join(seen)}.")
+
+
+def answered_in_time(situation: Situation) -> Iterator[Breach]:
+    """M4: the answer comes after the time until which it was wanted."""
+    if situation.answers_by is not None and situation.now > situation.answers_by:
+        yield Breach("The time to respond has passed.")
+
+
+def seen_by_a_doctor(situation: Situation) -> Iterator[Breach]:
+    """M5: somebody in health saw the person within 24 hours of her identification."""
+    if situation.identified_at is None:
+        return
+    until = situation.identified_at + HEALTH_CONTACT_WITHIN
+    if (situation.health_contact_at or situation.now) > until:
+        yield Breach("More than 24 hours lie between identification and the first contact with health care.")
+
+
+def shelters_stay_hidden(situation: Situation) -> Iterator[Breach]:
+    """M6: no text holds the address of a shelter, unless only the shelter itself reads it."""
+    for name, section in situation.sending.items():
+        texts = [folded(text) for text in _texts(section.model_dump(mode="json"))]
+        for address, holder in situation.shelters.items():
+            others = set(situation.readers.get(name, ())) - {holder, situation.agency}
+            if others and any(folded(address) in text for text in texts):
+                yield Breach(f"{name} holds the address of a shelter.")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def channels_are_safe(situation: Situation) -> Iterator[Breach]:
+    """M7: a channel is used only if it is known to be safe; the section models refuse it too."""
+    for name, section in situation.sending.items():
+        channels: tuple[Any, ...] = section.contacts if isinstance(section, SafeContact) else ()
+        if isinstance(section, Departure) and section.phone_on_board is not None:
+            channels = (section.phone_on_board,)
+        if not all(channel.safe_to_contact for channel in channels):
+            yield Breach(f"{name} names a channel that is not safe.")
+
+
+def asked_once_only(situation: Situation) -> Iterator[Breach]:
+    """M8: what is asked for is there already, here or at another agency: pull it with consent, spare the interview."""
+    for name in situation.act.get("needed_sections", ()):
+        if name in situation.known:
+            yield Breach(f"This agency holds {name} already.")
+        elif name in situation.held_elsewhere:
+            yield Breach(f"Another agency holds {name} already.")
+
+
+RULES: Final = (
+    Rule(
+        "M1",
+        Severity.BLOCK,
+        "S001 XII",
+        (EVERY,),
+        "A consent in force covers reader, class and purpose.",
+        consent_covers,
+    ),
+    Rule(
+        "M2",
+        Severity.BLOCK,
+        "this profile",
+        (NOTIFICATION,),
+        "Step 1 holds nothing that identifies the person.",
+        no_identity_in_step_1,
+    ),
+    Rule("M3", Severity.WARN, "UK practice", (EVERY,), "Free text names and locates nobody.", texts_do_not_leak),
+    Rule(
+        "M4",
+        Severity.FLAG,
+        "S001 XI",
+        (CONFIRMATION, REPLY, REINTEGRATION_CONFIRMATION),
+        "Answers come in time.",
+        answered_in_time,
+    ),
+    Rule(
+        "M5",
+        Severity.INFORM,
+        "S001",
+        (NOTIFICATION, REINTEGRATION_REQUEST),
+        "The person is seen by health care within 24 hours of her identification.",
+        seen_by_a_doctor,
+    ),
+    Rule(
+        "M6",
+        Severity.BLOCK,
+        "S001; S003",
+        (EVERY,),
+        "The address of a shelter goes to nobody but the shelter.",
+        shelters_stay_hidden,
+    ),
+    Rule("M7", Severity.BLOCK, "UK practice", (EVERY,), "Only safe channels are used.", channels_are_safe),
+    Rule(
+        "M8",
+        Severity.INFORM,
+        "this profile",
+        (CONFIRMATION, REINTEGRATION_CONFIRMATION),
+        "Nobody is interviewed twice.",
+        asked_once_only,
+    ),
+)

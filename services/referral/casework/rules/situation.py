@@ -1,0 +1,141 @@
+"""What the rules look at: one message about to be sent, and what this agency knows of the case, all of it plain values.
+
+Nothing here is fetched by a rule: who composes a message gathers it once. What is unknown stays empty, and a rule that
+cannot be decided without it says so in its own sentence or keeps quiet, as its docstring tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from contracts.sections import SectionModel
+from contracts.sections.journey import ArrivalTime, Itinerary
+from contracts.vocabulary import ApprovalDecision, Basis, ItineraryState, Majority, Side, Solution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date, datetime
+
+    from contracts.procedure import Procedure
+    from contracts.statements import Calendar
+    from referral.casework.consent import Consents
+    from referral.casework.intent import Attestation
+
+NONE: Final = "none"
+Found = TypeVar("Found", bound=SectionModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Who sent an earlier message of the case, and when (aware)."""
+
+    sender: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One message about to be sent by `agency` (in `role`, by `function`) at `now`, aware.
+
+    `sending`, `readers`: the sections chosen, by name, and who shall read each; `audience`: recipients and roles.
+    `known`: the newest of each section that this agency holds in the case, of the itinerary that the act names.
+    `registers`, `members`: the standing. `receipts`: (message id, agency) for each R1 held. `sent`: earlier messages.
+    `risk_voiced`: the day on which each agency last gave its risk. `calendar`: that of the agency that receives.
+    `attested`: what functions stand for. `names`, `birthdates`: of anybody in the case, beyond what `known` holds.
+    `shelters`: addresses of shelters that this agency knows, with the agency that holds each.
+    `state_bodies`: recipients that are state bodies of the country of origin. `asylum`: a claim is pending or granted.
+    `place_countries`: countries of places, where their code does not say it; `risky_countries`: of a known network.
+    `answers_by`: until when the message that this one answers wanted its answer.
+    `identified_at`, `health_contact_at`: when the person was identified, and first seen by somebody in health.
+    `held_elsewhere`: sections that another agency is known to hold already.
+    """
+
+    kind: str
+    act: Mapping[str, Any]
+    agency: str
+    role: str
+    function: str
+    now: datetime
+    procedure: Procedure
+    consents: Consents
+    sending: Mapping[str, SectionModel] = field(default_factory=dict)
+    readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    audience: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, SectionModel] = field(default_factory=dict)
+    registers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, str] = field(default_factory=dict)
+    receipts: frozenset[tuple[str, str]] = frozenset()
+    sent: Mapping[str, Sent] = field(default_factory=dict)
+    risk_voiced: Mapping[str, date] = field(default_factory=dict)
+    calendar: Calendar | None = None
+    attested: tuple[Attestation, ...] = ()
+    basis: str = Basis.CONSENT
+    names: frozenset[str] = frozenset()
+    birthdates: frozenset[date] = frozenset()
+    shelters: Mapping[str, str] = field(default_factory=dict)
+    state_bodies: frozenset[str] = frozenset()
+    asylum: bool = False
+    place_countries: Mapping[str, str] = field(default_factory=dict)
+    risky_countries: frozenset[str] = frozenset()
+    answers_by: datetime | None = None
+    identified_at: datetime | None = None
+    health_contact_at: datetime | None = None
+    held_elsewhere: frozenset[str] = frozenset()
+
+    def find(self, model: type[Found]) -> Found | None:
+        """Return a section: the one about to be sent, or else the newest one known."""
+        section = self.sending.get(model.NAME, self.known.get(model.NAME))
+        return section if isinstance(section, model) else None
+
+    def sections(self) -> Iterator[SectionModel]:
+        """Yield every section sent or known; of a name that is both, the one to be sent."""
+        yield from {**self.known, **self.sending}.values()
+
+    def register(self, name: str) -> str:
+        """Return the value of a register; "none" where it is unset."""
+        return self.registers.get(name, NONE)
+
+    def attests(self, rule: str) -> bool:
+        """Whether some function stands for a rule."""
+        return any(word.rule == rule for word in self.attested)
+
+    def side_of(self, agency: str) -> Side | None:
+        """Return the side on which a member stands, by its role."""
+        role = self.members.get(agency, "")
+        if role in self.procedure.destination_side:
+            return Side.DESTINATION
+        return Side.ORIGIN if role in self.procedure.origin_side else None
+
+    @property
+    def majority(self) -> str:
+        """Adult or child: what the act says, or else what stands."""
+        return str(self.act.get("majority", self.register("majority")))
+
+    @property
+    def is_child(self) -> bool:
+        """Whether child rules hold: an unknown age is a child's (B1)."""
+        return self.majority in (Majority.CHILD, Majority.UNKNOWN_TREATED_AS_CHILD)
+
+    @property
+    def is_return(self) -> bool:
+        """Whether the act asks for a return."""
+        return self.act.get("solution") == Solution.RETURN
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the message makes a journey sure: a final itinerary, or an approval."""
+        return self.act.get("state") == ItineraryState.FINAL or self.act.get("decision") == ApprovalDecision.APPROVED
+
+    @property
+    def itinerary(self) -> Itinerary | None:
+        """The itinerary in question."""
+        return self.find(Itinerary)
+
+    @property
+    def arrival(self) -> datetime | None:
+        """When the last leg arrives, in UTC: by the arrival announced, or else by the legs."""
+        announced, legs = self.find(ArrivalTime), self.itinerary
+        if announced is not None:
+            return announced.at.at()
+        return legs.legs[-1].arr_local.at() if legs is not None else None
