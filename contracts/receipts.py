@@ -8,6 +8,9 @@ Rules, for one message and one recipient:
 - R3 follows R1 in force; F lost-after-r1 follows R1 or R3; any other F follows nothing: what was stored is not refused;
 - who asks again is given what was said first, never a new word and never an error;
 - each new word is later than the one before by a second at least, whatever the clock does: their order is their times.
+
+Whoever judges may hold only some of the words: R3 or a loss without R1 means that R1 is elsewhere. What no honest
+recipient ever says is that it refuses what it had stored.
 """
 
 from __future__ import annotations
@@ -129,9 +132,11 @@ def judge(receipts: Iterable[Receipt]) -> Account:
 
 def _after(account: Account, receipt: Receipt) -> Account:
     word = _word(receipt)
-    if account.phase not in _MAY_FOLLOW[word]:
-        return replace(account, contradictory=True)
-    late = account.late or (word == "stored" and account.phase == "refused")
+    if word == "refused":
+        if account.phase == "none":
+            return replace(account, phase=word, reason=receipt.reason)
+        return account if account.phase == "refused" else replace(account, contradictory=True)
+    late = account.late or account.phase == "refused"
     stored = account.stored_at or (receipt.at if word == "stored" else None)
     opened = account.opened_at or (receipt.at if word == "opened" else None)
     return replace(account, phase=word, reason=receipt.reason, stored_at=stored, opened_at=opened, late=late)
