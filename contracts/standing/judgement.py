@@ -278,15 +278,24 @@ class Case:
         if len(values) < 2 or tuple(sorted(set(self.act["tips"]))) != tips:  # noqa: PLR2004 - a contest needs two
             return "contest"
         if family.settle == "up":
-            return "" if family.rank.get(value, -1) >= max(family.rank[one] for one in values) else "value"
+            return "" if family.rank.get(value, -1) >= max(family.rank.get(one, -1) for one in values) else "value"
         return "" if value in values else "value"
 
     def corrects(self) -> bool:
-        """Whether the target is an earlier fact of the same author, and the replacement fits its schema."""
-        history, target = self.history, self.history.index.get(self.act["target"], -1)
-        if not history.may_correct(target, self.past.mask, self.message.sender):
+        """Whether the target is an earlier fact of the same author, and the replacement fits it."""
+        return self._corrects(self.act, self.past.mask)
+
+    def _corrects(self, act: Mapping[str, Any], past: int) -> bool:
+        """Whether a correction with this act and this past is one; what corrects a correction must give one too."""
+        history, target = self.history, self.history.index.get(act["target"], -1)
+        if not history.may_correct(target, past, self.message.sender):
             return False
-        return "new" not in self.act or history.procedure.fits(history.messages[target].kind, self.act["new"])
+        if "new" not in act:
+            return True
+        kind = history.messages[target].kind
+        if not history.procedure.fits(kind, act["new"]):
+            return False
+        return kind != CORRECTION or self._corrects(act["new"], history.ancestors[target])
 
     def sees_target(self) -> bool:
         """Whether the target lies in the part of the past that is held."""

@@ -139,7 +139,7 @@ class Past:
         family = self.family(register)
         values = {self.set_by(at, register) for at in tips}
         if family.order:
-            return max(values, key=family.rank.__getitem__)
+            return max(values, key=lambda value: (family.rank.get(value, -1), value))
         if family.pick == "earliest":
             return min(values)
         messages = self.history.messages
