@@ -28,6 +28,7 @@ REST_NONCE: Final = b"LFV1/nonce"
 RECORD: Final = b"LFV1/record"
 VIEW: Final = b"LFV1/view"
 COMMAND: Final = b"LFV1/command"
+READS: Final = b"LFV1/reads"
 
 SIGNATURE_PREFIX: Final = b"LF1/signature\x00"
 REQUEST_PREFIX: Final = b"LF1/request\x00"
@@ -55,5 +56,6 @@ PERSONS: Final = (
     RECORD,
     VIEW,
     COMMAND,
+    READS,
 )
 PREFIXES: Final = (SIGNATURE_PREFIX, REQUEST_PREFIX, STATEMENT_PREFIX)

@@ -8,7 +8,7 @@ case changed meanwhile the command is decided again, three times at most.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -140,7 +140,10 @@ class Desk:
             members = held.standing.members()
             due = agency in members and self._node.agency in members
             hold = Intent(HOLD, {"hold": "placed", "reason": "consent"}, function=function)
-            return [withdrawn, *([hold] if due and held.standing.value(f"hold:{self._node.agency}:consent") != "placed" else [])]
+            return [
+                withdrawn,
+                *([hold] if due and held.standing.value(f"hold:{self._node.agency}:consent") != "placed" else []),
+            ]
 
         return self._carry_out(case, request, intents)
 
@@ -286,7 +289,9 @@ def _withdrawal(known: Known, held: History, agency: str, person: int, function:
     act = {**latest, "version": latest["version"] + 1, "state": "withdrawn", "purposes": purposes}
     form = known.sections[CONSENT].model_dump(mode="json", by_alias=True, exclude_none=True)
     body = {**form, "withdrawal_channel": "oral"}
-    return Intent(CONSENT, act, {CONSENT: Chosen(body, (agency,))}, function=function, to=_reached(held, agency, person))
+    return Intent(
+        CONSENT, act, {CONSENT: Chosen(body, (agency,))}, function=function, to=_reached(held, agency, person)
+    )
 
 
 def _reached(held: History, agency: str, person: int) -> dict[str, str]:
@@ -294,7 +299,8 @@ def _reached(held: History, agency: str, person: int) -> dict[str, str]:
     relied = {
         entry.content.id
         for entry in held.case.entries.values()
-        if held.is_consent(entry.content) and (entry.content.act["agency"], entry.content.act["person"]) == (agency, person)
+        if held.is_consent(entry.content)
+        and (entry.content.act["agency"], entry.content.act["person"]) == (agency, person)
     }
     roles = {one.agency: one.role for entry in held.case.entries.values() for one in entry.content.audience}
     roles |= held.roles()

@@ -12,23 +12,13 @@ from typing import Final
 import httpx
 
 from contracts.encoding import b64, compact
-from contracts.refusal import Refusal
+from referral.following.proofs import NotaryAway, NotaryRefused
 
 SECONDS: Final = 10.0
 MAX_ANSWER: Final = 4 * 1024 * 1024
 ENTRIES: Final = "/v1/entries"
 
 SignRequest = Callable[[str, str, bytes], Mapping[str, str]]
-
-
-class NotaryAway(Exception):  # noqa: N818 - the docs and the alarms say it like this
-    """The notary did not answer as it should; proofs catch up when it does."""
-
-
-class NotaryRefused(Refusal):
-    """The notary refused what this node submitted; its operator's log says why."""
-
-    code = "notary-refused"
 
 
 class NotaryClient:
@@ -47,7 +37,11 @@ class NotaryClient:
         headers = {"content-type": "application/json", **self._sign("POST", ENTRIES, body)}
         answer = await self._ask("POST", ENTRIES, content=body, headers=headers)
         indices = answer.json().get("indices")
-        if not isinstance(indices, list) or len(indices) != len(entries) or not all(isinstance(i, int) for i in indices):
+        if (
+            not isinstance(indices, list)
+            or len(indices) != len(entries)
+            or not all(isinstance(i, int) for i in indices)
+        ):
             raise NotaryAway
         return indices
 

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from contracts.directory import Agency, Directory, Network
+    from contracts.directory import Agency, Directory
+    from contracts.network import Network
     from contracts.procedure import Procedure
     from referral.store import Store
     from referral.vault import Vault
 
-EMPTY_LOG: Final = Seen(size=0, root=b64(bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")))
+EMPTY_LOG: Final = Seen(
+    size=0, root=b64(bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"))
+)
 
 
 @dataclass(frozen=True, slots=True)

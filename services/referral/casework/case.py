@@ -309,9 +309,7 @@ class Case(BaseAggregate[UUID]):
 
     def refuse(self, content_id: str, sender: str, reason: str, now: datetime) -> None:
         """Record that a content is no part of the case."""
-        self.trigger_event(
-            self.MessageRefused, content_id=content_id, sender=sender, reason=reason, timestamp=now
-        )
+        self.trigger_event(self.MessageRefused, content_id=content_id, sender=sender, reason=reason, timestamp=now)
 
     def record_receipt(self, receipt: ReceiptHeld, items: tuple[tuple[str, str], ...]) -> None:
         """Record a partner's receipt for `items`: (content id, reason of a failure or empty)."""

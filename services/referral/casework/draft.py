@@ -11,7 +11,6 @@ No clock, no key, no IO: the time is an argument, known sections and partners ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +24,7 @@ from referral.casework.known import Known
 from referral.errors import KindUnknown, NotMember, NotNow, ReaderMissing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from contracts.content import Content
@@ -339,7 +339,9 @@ def _respond_by(work: _Composing) -> datetime | None:
     term = work.kind.ask.get(work.intent.priority)
     if term is None or not work.audience:
         return None
-    answering = [agency for agency, role in sorted(work.audience.items()) if role == "requested"] or sorted(work.audience)
+    answering = [agency for agency, role in sorted(work.audience.items()) if role == "requested"] or sorted(
+        work.audience
+    )
     return calendars.due(work.view.agencies[answering[0]].capabilities.calendar, work.now, term)
 
 

@@ -6,7 +6,6 @@ reason. A rule that touches what not every member may know is silent: nothing ab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from referral.casework.rules import RULES, Finding, Sent, Severity, Situation
 from referral.errors import ReasonMissing, RuleBroken
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
 
     from contracts.sections import SectionModel
@@ -60,7 +60,9 @@ def guard(
         found = rule.check(situation)
         reason = _weigh(rule, found, intent, fact=fact)
         warnings += [one for one in found if one.severity is not Severity.FLAG]
-        flags += [rule.id for one in found if one.severity is Severity.FLAG or (fact and one.severity is Severity.BLOCK)]
+        flags += [
+            rule.id for one in found if one.severity is Severity.FLAG or (fact and one.severity is Severity.BLOCK)
+        ]
         if not rule.silent:
             guards += _written(rule, found, reason, attested=situation.attests(rule.id))
     return Guarded(tuple(guards), tuple(warnings), tuple(dict.fromkeys(flags)))
@@ -160,6 +162,3 @@ def _receiving_calendar(view: View, members: Mapping[str, str]) -> Calendar | No
 def _answers_by(view: View, intent: Intent) -> datetime | None:
     entry = view.history.entry(intent.in_reply_to) if intent.in_reply_to else None
     return entry.content.respond_by if entry is not None else None
-
-
-

@@ -13,7 +13,7 @@ from contracts.standing import Standing, fold
 from referral.casework.consent import Consents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from contracts.content import Content
@@ -50,8 +50,8 @@ class History:
         """Say whether this procedure can fold the message; otherwise it waits for an upgrade."""
         return message.kind in self.procedure.kinds and self.procedure.fits(message.kind, message.act)
 
-    def _fold(self, messages: object) -> Standing:
-        return fold(self.procedure, messages, case=self.case.case)  # type: ignore[arg-type] - any iterable of messages
+    def _fold(self, messages: Iterable[Message]) -> Standing:
+        return fold(self.procedure, messages, case=self.case.case)
 
     def at(self, moment: datetime) -> History:
         """Return the case as this node knew it then: what was recorded by that time (domain.md 5.5)."""
@@ -130,6 +130,19 @@ class History:
         if content.basis in {"life_risk", "legal_obligation"}:
             return False
         return not self.consents.readable(agency, self.procedure.sections[section].highest, section)
+
+    def withdrawals(self) -> list[tuple[str, int, datetime]]:
+        """Return (agency, person, when it was said) for each agency towards which a consent is withdrawn now."""
+        found: dict[tuple[str, int], datetime] = {}
+        for entry in self.case.entries.values():
+            content = entry.content
+            if not self.is_consent(content) or content.act["state"] != "withdrawn":
+                continue
+            agency, person = content.act["agency"], content.act["person"]
+            scopes = (self.consents.scope(agency, purpose, person) for purpose in content.act["purposes"])
+            if any(scope is not None and content.id in scope.ids for scope in scopes):
+                found[agency, person] = min(content.sent_at, found.get((agency, person), content.sent_at))
+        return [(agency, person, said) for (agency, person), said in sorted(found.items())]
 
     def entry(self, content_id: str) -> Entry | None:
         """Return a message of the case."""

@@ -83,7 +83,9 @@ class Intent:
             raise IntentRefused("It is not an object.")
         unknown = sorted(set(value) - KEYS)
         if unknown or "act" not in value:
-            raise IntentRefused("`act` is missing." if not unknown else "There is a field that this form does not have.")
+            raise IntentRefused(
+                "`act` is missing." if not unknown else "There is a field that this form does not have."
+            )
         return cls(
             kind=kind,
             act=_read(value, "act", _object, {}),

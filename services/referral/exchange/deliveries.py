@@ -43,13 +43,6 @@ def pause_after(content_id: str, recipient: str, copies: int) -> int:
     return pause - pause * JITTER * int.from_bytes(drawn, "big") // (100 * 65_536)
 
 
-def create_tables(cursor: Cursor) -> None:
-    """Make the tables of the exchange where they are not there yet."""
-    for name, sql in SQL.items():
-        if name.startswith("create_"):
-            cursor.execute(sql)
-
-
 class Deliveries:
     """Keeps the table of deliveries up with the history."""
 
@@ -69,6 +62,10 @@ class Deliveries:
             held = self._node.store.load(case)
             if held is not None:
                 self._add(cursor, held)
+
+    def clear(self, cursor: Cursor) -> None:
+        """Forget every delivery, before they are built again from the history."""
+        cursor.execute(SQL["forget_deliveries"])
 
     def _add(self, cursor: Cursor, case: Case) -> None:
         """Add what is missing; what is there already stays as it is."""

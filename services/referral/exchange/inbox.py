@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import b64
-from referral.exchange import correspondence
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.batch import Batch
 from referral.exchange.broker import PositionLost
@@ -22,6 +21,8 @@ from referral.exchange.position import START, Position, Reset, verify_position
 from referral.store import Tracking
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from referral.exchange.broker import Broker, Record
     from referral.node import Node
 
@@ -39,6 +40,7 @@ class Inbox:
         self._broker = broker
         self._topic = node.me.capabilities.topic
         self._position: Position | None = None
+        self.begun_anew = False
 
     def forget_position(self) -> None:
         """The connection was lost: verify the position before reading on."""
@@ -85,9 +87,10 @@ class Inbox:
             cursor.execute(SQL["next_incarnation"], {"topic": self._topic})
             cursor.execute(SQL["resend_all"], {"now": now})
             raise_alarm(cursor, BROKER_RESET, "", reset.why, self._node.now())
+        self.begun_anew = True
         # The new incarnation is recorded. If we stop here the next start reads it from its first record.
 
-    def _store(self, records: list[Record] | tuple[Record, ...]) -> None:
+    def _store(self, records: Sequence[Record]) -> None:
         batch = Batch(self._node)
         for record in records:
             batch.take(record.value)
@@ -104,10 +107,3 @@ class Inbox:
             batch.retry(row, envelope, since)
         batch.save(None)
         return batch.judged
-
-
-def ask_everyone(node: Node) -> None:
-    """Owe every partner of a shared case our heads: after a broker reset and after every restore."""
-    with node.store.transaction() as cursor:
-        for partner, case in shared_cases(node):
-            correspondence.owe(cursor, partner, correspondence.SYNC, [case], node.now())

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from contracts import node_statement
-from contracts.envelope import EnvelopeTooLarge, seal
+from contracts.envelope import seal
 from contracts.refusal import Refusal
 from contracts.signing import MESSAGE, NODE_STATEMENT
 from referral.exchange import correspondence
-from referral.exchange.broker import BrokerError
+from referral.exchange.alarms import end_alarm, raise_alarm
+from referral.exchange.broker import NotAllowed, TopicUnknown
 from referral.exchange.deliveries import SQL, pause_after, seconds
 from referral.exchange.holdings import readable_by
 
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from contracts.content import Erased, Section
     from referral.exchange.broker import Broker
     from referral.node import Node
+    from referral.store import Cursor
 
 BATCH: Final = 64
 NO_KEY_PAUSE: Final = 3600  # seconds until a recipient without a key for today is looked at again
 NO_EPOCH_KEY: Final = "no-epoch-key"
+NO_TOPIC: Final = "no-topic"
+NO_TOPIC_PAUSE: Final = 60  # seconds until a topic that is missing or forbidden is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +65,24 @@ class Outbox:
         with self._node.store.reading() as cursor:
             rows = cursor.execute(SQL["due_deliveries"], {"now": seconds(now), "limit": BATCH}).fetchall()
         copies = [copy for row in rows if (copy := self._copy(row, now)) is not None]
-        await self._append((copy.topic, copy.envelope) for copy in copies)
+        taken = await self._append((copy.topic, copy.envelope) for copy in copies)
         # The broker holds the copies. If we stop here they go out again: the recipient knows them by their content id.
         if copies:
             with self._node.store.transaction() as cursor:
                 for copy in copies:
-                    pause = pause_after(copy.content_id, copy.recipient, copy.copies + 1)
-                    row = {"content_id": copy.content_id, "recipient": copy.recipient, "now": seconds(now)}
-                    cursor.execute(SQL["copy_sent"], row | {"next_at": seconds(now) + pause})
-                    ended = {"code": NO_EPOCH_KEY, "case_id": "", "subject": copy.recipient, "at": seconds(now)}
-                    cursor.execute(SQL["end_alarm"], ended)
-        return len(copies)
+                    self._note(cursor, copy, now, taken=copy.topic in taken)
+        return sum(copy.topic in taken for copy in copies)
+
+    def _note(self, cursor: Cursor, copy: Copy, now: datetime, *, taken: bool) -> None:
+        row: dict[str, object] = {"content_id": copy.content_id, "recipient": copy.recipient}
+        if taken:
+            pause = pause_after(copy.content_id, copy.recipient, copy.copies + 1)
+            cursor.execute(SQL["copy_sent"], row | {"now": seconds(now), "next_at": seconds(now) + pause})
+            for code in (NO_EPOCH_KEY, NO_TOPIC):
+                end_alarm(cursor, code, "", copy.recipient, now)
+        else:
+            cursor.execute(SQL["postpone_delivery"], row | {"next_at": seconds(now) + NO_TOPIC_PAUSE})
+            raise_alarm(cursor, NO_TOPIC, "", copy.recipient, now)
 
     def _copy(self, row: tuple[str, str, str, int, int], now: datetime) -> Copy | None:
         """Seal one copy; a recipient without a key for today waits, and a person is told."""
@@ -90,7 +102,14 @@ class Outbox:
         return Copy(content_id, recipient, case_id, copies, topic, envelope)
 
     def _seal(
-        self, recipient: str, kind: int, skid: str, signature: bytes, raw: bytes, now: datetime, sections: Iterable = ()
+        self,
+        recipient: str,
+        kind: int,
+        skid: str,
+        signature: bytes,
+        raw: bytes,
+        now: datetime,
+        sections: Iterable[Section | Erased] = (),
     ) -> tuple[str, bytes]:
         """Return the recipient's topic and an envelope of the day; refuses where the directory gives no key."""
         agency = self._node.agency_named(recipient)
@@ -114,22 +133,22 @@ class Outbox:
         with self._node.store.transaction() as cursor:
             row = {"content_id": content_id, "recipient": recipient, "next_at": seconds(now) + NO_KEY_PAUSE}
             cursor.execute(SQL["postpone_delivery"], row)
-            alarm = {"code": NO_EPOCH_KEY, "case_id": "", "subject": recipient, "since": seconds(now)}
-            cursor.execute(SQL["raise_alarm"], alarm)
+            raise_alarm(cursor, NO_EPOCH_KEY, "", recipient, now)
 
     async def _statements(self) -> int:
         now = self._node.now()
         with self._node.store.reading() as cursor:
             waiting = correspondence.due(cursor, BATCH)
             made = list(correspondence.bodies(self._node, cursor, waiting))
-        envelopes = [self._statement(recipient, body, now) for recipient, body in made]
-        await self._append(one for one in envelopes if one is not None)
-        # The broker holds the statements. If we stop here they go out again: each is idempotent.
+        sealed = [made_up for recipient, body in made if (made_up := self._statement(recipient, body, now)) is not None]
+        await self._append(sealed)
+        # The broker holds the statements. If we stop here they go out again: each is idempotent, and one for a topic
+        # that is not there is let go, because its partner asks again.
         if waiting:
             with self._node.store.transaction() as cursor:
                 for one in waiting:
                     cursor.execute(SQL["statement_sent"], {"id": one.row})
-        return len(envelopes)
+        return len(sealed)
 
     def _statement(self, recipient: str, body: node_statement.Body, now: datetime) -> tuple[str, bytes] | None:
         """Sign and seal a node statement; one for a partner without keys is let go, it will ask again."""
@@ -147,13 +166,22 @@ class Outbox:
         except Refusal:
             return None
 
-    async def _append(self, envelopes: Iterable[tuple[str, bytes]]) -> None:
-        """Hand everything to the broker, one append for each topic, in order."""
+    async def _append(self, envelopes: Iterable[tuple[str, bytes]]) -> set[str]:
+        """Hand everything to the broker, one append for each topic, in order; return the topics that took it.
+
+        A topic that is missing or forbidden holds up nobody else; a broker that is away is the caller's to wait for.
+        """
         by_topic: dict[str, list[bytes]] = {}
         for topic, envelope in envelopes:
             by_topic.setdefault(topic, []).append(envelope)
+        taken = set[str]()
         for topic, batch in by_topic.items():
-            await self._broker.append(topic, batch)
+            try:
+                await self._broker.append(topic, batch)
+            except (TopicUnknown, NotAllowed):
+                continue
+            taken.add(topic)
+        return taken
 
 
 class NoEpochKey(Refusal):

@@ -9,7 +9,7 @@ Trust: the proof files are public knowledge to holders of the root file, and hol
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from contracts import tlog
 from contracts.content import Seen
@@ -18,11 +18,10 @@ from referral.casework.case import Case
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.deliveries import seconds
 from referral.following.follower import Follower
-from referral.http_client import NotaryAway, NotaryRefused
+from referral.following.proofs import LogClient, proof_file
 from referral.store import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from referral.node import Node
@@ -32,19 +31,6 @@ SQL: Final = statements("referral.following", "witnessing.sql")
 TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
 BATCH: Final = 512
 LOG_REWRITTEN: Final = "log-rewritten"
-
-
-class LogClient(Protocol):
-    """What a node asks of a notary."""
-
-    async def submit(self, entries: Sequence[bytes]) -> list[int]:
-        """Return the log index of each entry, durable there."""
-
-    async def fetch(self, path: str) -> bytes:
-        """Return the bytes under a path of the log."""
-
-    async def close(self) -> None:
-        """Let go of the connection."""
 
 
 class Witnessing:
@@ -152,13 +138,5 @@ class Witnessing:
             return int(cursor.execute(SQL["waiting"]).fetchone()[0])
 
 
-def proof_file(proofs: Path, content_id: str) -> Path:
-    """Return where the proof of a message is kept."""
-    return proofs / f"{content_id}{tlog.SUFFIX}"
-
-
 def _forget(cursor: Cursor) -> None:
     cursor.execute(SQL["forget_messages"])
-
-
-__all__ = ["LOG_REWRITTEN", "LogClient", "NotaryAway", "NotaryRefused", "Witnessing", "proof_file"]

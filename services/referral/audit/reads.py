@@ -1,0 +1,100 @@
+"""Who opened what: one entry for each person, section and day, in a stream of its own beside the case.
+
+An entry is committed before the text is given: at worst a read is logged that did not happen (reliability.md 4).
+It names the message, the section, the function and the purpose, and the account as an opaque name; nothing of the person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
+
+from contracts.encoding import b64, blake, unb64
+from contracts.labels import READS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One reading of a section by one account on one day."""
+
+    content_id: str
+    section: str
+    function: str
+    purpose: str
+    principal: str
+    at: datetime
+
+
+def reads_of(case: str) -> str:
+    """Return the id of the stream that holds the reads of a case, 22 characters."""
+    return b64(blake(READS, unb64(case, 16), size=16))
+
+
+class ReadLog(BaseAggregate[UUID]):
+    """The reads of one case on this node."""
+
+    TOPIC = "reads"
+
+    class Event(AggregateEvent):
+        """What happened to the log."""
+
+    class Begun(Event, AggregateCreated):
+        """The first section of the case was about to be read."""
+
+        TOPIC = "reads/begun/1"
+
+    class SectionRead(Event):
+        """A section was about to be given to somebody."""
+
+        TOPIC = "reads/section-read/1"
+        content_id: str
+        section: str
+        function: str
+        purpose: str
+        principal: str
+
+        def apply(self, aggregate: ReadLog) -> None:
+            """Keep the entry."""
+            read = Read(self.content_id, self.section, self.function, self.purpose, self.principal, self.timestamp)
+            aggregate.entries.append(read)
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.entries: list[Read] = []
+
+    @classmethod
+    def begin(cls, case: str, now: datetime) -> ReadLog:
+        """Return the empty log of a case."""
+        return cls._create(cls.Begun, id=UUID(bytes=unb64(reads_of(case), 16)), timestamp=now)
+
+    def record(self, read: Read) -> bool:
+        """Record a read unless it was recorded that day; say whether it was the section's first ever."""
+        if not any(_same(one, read) for one in self.entries):
+            first = not any((one.content_id, one.section) == (read.content_id, read.section) for one in self.entries)
+            self.trigger_event(
+                self.SectionRead,
+                content_id=read.content_id,
+                section=read.section,
+                function=read.function,
+                purpose=read.purpose,
+                principal=read.principal,
+                timestamp=read.at,
+            )
+            return first
+        return False
+
+
+def _same(one: Read, other: Read) -> bool:
+    """Say whether two reads are one: the same account, section and day."""
+    return (one.content_id, one.section, one.principal, one.at.date()) == (
+        other.content_id,
+        other.section,
+        other.principal,
+        other.at.date(),
+    )

@@ -1,0 +1,244 @@
+"""What rings when nobody speaks: arrivals nobody confirmed, answers that did not come, limits, withdrawals to carry out.
+
+A follower keeps one row for each thing that waits in a case; a turn rings what is due. An arrival rings two hours after
+its time at the agencies of the side of arrival, a quarter of an hour later at the others unless the alert has come by
+then; a node that cannot read the time rings at 12:00Z of the second day (standing.md 3, domain.md 1.8 and T11).
+Ringing is idempotent: the alert is a command under a key made of case, itinerary and time, an erasure names keys that
+are gone, an alarm stands once. A crash after ringing and before the row is marked rings again to no further effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from contracts.refusal import Refusal
+from contracts.sections import read_section
+from contracts.sections.journey import ArrivalTime
+from referral.casework.case import Case, Erased
+from referral.casework.history import COUNTING, History
+from referral.casework.intent import Intent
+from referral.exchange import correspondence
+from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
+from referral.exchange.deliveries import seconds
+from referral.exchange.holdings import open_sections
+from referral.following.follower import Follower
+from referral.store import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from referral.desk import Desk
+    from referral.node import Node
+    from referral.store import Cursor, Stored
+
+SQL: Final = statements("referral.following", "clocks.sql")
+TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC, Case.SectionsReceived.TOPIC)
+GRACE: Final = timedelta(hours=2)
+OTHERS_WAIT: Final = timedelta(minutes=15)
+UNDO: Final = timedelta(hours=72)
+FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)  # seen from there everything that waits is overdue
+BEFORE_ARRIVAL: Final = timedelta(days=3)
+ALERT: Final = "non-arrival-alert"
+
+# What a row asks for. The first four raise an alarm of that name; `alert` sends a message; `erase` destroys keys.
+CODES: Final[Mapping[str, str]] = {"answer": "no-answer", "voice": "voice-silent", "limit": "limit-ended"}
+MISSION_SILENT: Final = "mission-silent"
+NOT_ALERTED: Final = "arrival-overdue"
+ERASE: Final = "erase"
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """One row: the case, what it asks for, about what, from when."""
+
+    case: str
+    what: str
+    subject: str
+    until: datetime
+
+
+def arrival_times(node: Node, history: History) -> dict[str, datetime]:
+    """Return the latest arrival time that this node can read for each itinerary, in UTC."""
+    found: dict[str, datetime] = {}
+    for entry in history.ordered():
+        content = entry.content
+        verdict = history.standing.verdicts.get(content.id)
+        itinerary = content.id if content.kind == "travel-itinerary" else content.act.get("itinerary")
+        if verdict is None or verdict.name not in COUNTING or not isinstance(itinerary, str):
+            continue
+        for _, section in open_sections(node, history.case, entry):
+            if section is not None and section.name == ArrivalTime.NAME:
+                model = read_section(section.name, section.body)
+                if isinstance(model, ArrivalTime):
+                    found[itinerary] = model.at.at().astimezone(UTC)
+    return found
+
+
+class Clocks:
+    """The clocks of one node; `turn` rings."""
+
+    def __init__(self, node: Node, desk: Desk) -> None:
+        """Ring for `node`; alerts are sent through `desk`."""
+        self._node = node
+        self._desk = desk
+        self.follower = Follower("clocks", TOPICS, self._apply, _forget)
+
+    # -- setting -----------------------------------------------------------------------------------------------------
+
+    def _apply(self, cursor: Cursor, page: list[Stored]) -> None:
+        for case_id in dict.fromkeys(stored.case for stored in page):
+            case = self._node.store.load(case_id, Case)
+            if case is not None:
+                self._set(cursor, case)
+
+    def _set(self, cursor: Cursor, case: Case) -> None:
+        """Set what waits now, stop what waits no more, and end the alarms whose cause is gone."""
+        wanted = {(ring.what, ring.subject, seconds(ring.until)) for ring in self._waiting(case)}
+        rows = cursor.execute(SQL["of_case"], {"case_id": case.case}).fetchall()
+        held = {(what, subject, until) for what, subject, until, _ in rows}
+        for what, subject, until in sorted(wanted - held):
+            cursor.execute(SQL["set_clock"], _row(case.case, what, subject, until))
+        for what, subject, until in sorted(held - wanted):
+            cursor.execute(SQL["stop_clock"], _row(case.case, what, subject, until))
+        standing = {(CODES.get(what, what), subject) for what, subject, _ in wanted}
+        for alarm in standing_alarms(cursor, case.case):
+            ours = alarm.code in {*CODES.values(), MISSION_SILENT, NOT_ALERTED}
+            if ours and (alarm.code, alarm.subject) not in standing:
+                end_alarm(cursor, alarm.code, case.case, alarm.subject, self._node.now())
+
+    def _waiting(self, case: Case) -> Iterator[Ring]:
+        history = History(case, self._node.procedure)
+        standing = history.standing
+        arrivals = arrival_times(self._node, history)
+        mine = self._node.agency in standing.members()
+        pause = GRACE if self._on_the_side_of_arrival(history) else GRACE + OTHERS_WAIT
+        clock = standing.at(FAR, {one: at + pause for one, at in arrivals.items()})
+        for deadline in clock.overdue:
+            if deadline.what != "arrival":
+                yield Ring(case.case, deadline.what, deadline.subject, deadline.until)
+            elif mine:
+                yield Ring(case.case, NOT_ALERTED, deadline.subject, deadline.until)
+        yield from self._silent_missions(history, arrivals)
+        yield from self._withdrawn(history)
+
+    def _on_the_side_of_arrival(self, history: History) -> bool:
+        role = history.standing.members().get(self._node.agency, "")
+        return role in self._node.procedure.origin_side
+
+    def _silent_missions(self, history: History, arrivals: Mapping[str, datetime]) -> Iterator[Ring]:
+        """A focal point looks at invited missions three days before an arrival (issue: settled questions)."""
+        standing = history.standing
+        if standing.members().get(self._node.agency) not in {"requesting", "requested"}:
+            return
+        coming = [at for one, at in arrivals.items() if standing.value(f"travel:{one}") in {"final", "departed"}]
+        for agency in standing.members():
+            if coming and standing.value(f"member:{agency}") == "invited":
+                yield Ring(history.case.case, MISSION_SILENT, agency, min(coming) - BEFORE_ARRIVAL)
+
+    def _withdrawn(self, history: History) -> Iterator[Ring]:
+        """A withdrawal is carried out 72 hours after it was said, unless consent was given anew by then."""
+        for agency, person, said in history.withdrawals():
+            yield Ring(history.case.case, ERASE, f"{agency}:{person}", said + UNDO)
+
+    # -- ringing -----------------------------------------------------------------------------------------------------
+
+    def turn(self) -> int:
+        """Ring what is due; return how much was done."""
+        now = self._node.now()
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["due"], {"now": seconds(now)}).fetchall()
+        for case, what, subject, until in rows:
+            self._ring(Ring(case, what, subject, datetime.fromtimestamp(until, UTC)), now)
+            # What the row asks for is done. If we stop here it rings again, to no further effect.
+            with self._node.store.transaction() as cursor:
+                cursor.execute(SQL["rung"], _row(case, what, subject, until))
+        return len(rows)
+
+    def next_at(self) -> datetime | None:
+        """Return when the next clock rings."""
+        with self._node.store.reading() as cursor:
+            row = cursor.execute(SQL["next"]).fetchone()
+        return None if row is None or row[0] is None else datetime.fromtimestamp(row[0], UTC)
+
+    def _ring(self, ring: Ring, now: datetime) -> None:
+        if ring.what == NOT_ALERTED:
+            self._alert(ring, now)
+        elif ring.what == ERASE:
+            self._erase(ring, now)
+        else:
+            with self._node.store.transaction() as cursor:
+                raise_alarm(cursor, CODES.get(ring.what, ring.what), ring.case, ring.subject, now)
+
+    def _alert(self, ring: Ring, now: datetime) -> None:
+        """Nobody has confirmed the arrival: alarm a person here, and tell all members unless another node has."""
+        with self._node.store.transaction() as cursor:
+            raise_alarm(cursor, NOT_ALERTED, ring.case, ring.subject, now)
+        case = self._node.store.load(ring.case, Case)
+        if case is None or self._alerted(case, ring):
+            return
+        act = {"itinerary": ring.subject, "raised_by": "timer", "hypotheses": ["unknown"], "level": 2}
+        intent = Intent(ALERT, act, function="arrival-officer", priority="emergency")
+        key = f"timer {ring.case} {ring.subject} {seconds(ring.until)}"
+        try:
+            self._desk.send(ring.case, intent, key=key, principal="timer")
+        except Refusal:
+            return  # the alarm stands here; a message that the case does not allow is not sent by a timer
+
+    def _alerted(self, case: Case, ring: Ring) -> bool:
+        """Say whether an alert about this arrival is in the case already."""
+        since = ring.until - GRACE - OTHERS_WAIT
+        return any(
+            entry.content.kind == ALERT
+            and entry.content.act.get("itinerary") == ring.subject
+            and entry.content.sent_at >= since
+            for entry in case.entries.values()
+        )
+
+    def _erase(self, ring: Ring, now: datetime) -> None:
+        """Destroy what a withdrawal shut: here if it names us; elsewhere its holder is asked to."""
+        case = self._node.store.load(ring.case, Case)
+        if case is None:
+            return
+        agency = ring.subject.split(":")[0]
+        if agency == self._node.agency:
+            erase_shut(self._node, case, now)
+            return
+        ids = sorted(
+            entry.content.id
+            for entry in case.entries.values()
+            if entry.ours and entry.content.consents and any(one.agency == agency for one in entry.content.audience)
+        )
+        with self._node.store.transaction() as cursor:
+            for first in range(0, len(ids), 64):
+                subject = [ring.case, "consent_withdrawn", *ids[first : first + 64]]
+                correspondence.owe(cursor, agency, correspondence.ERASURE_REQUEST, subject, now)
+
+
+def erase_shut(node: Node, case: Case, now: datetime) -> int:
+    """Erase every section that consent shuts to us; return how many. The messages and their verdicts stay."""
+    history = History(case, node.procedure)
+    pairs = [
+        (entry.content.id, commitment)
+        for entry in case.entries.values()
+        if not entry.ours
+        for commitment, section in open_sections(node, case, entry)
+        if section is None or history.shut(entry, section.name, node.agency, now)
+    ]
+    pairs = [pair for pair in pairs if pair not in case.erased]
+    node.vault.erase_sections(pairs)
+    # The keys are destroyed. If we stop here the clock rings again and the erasures are recorded then.
+    for content_id, commitment in pairs:
+        case.erase_section(content_id, commitment, Erased("consent_withdrawn", "timer", now))
+    if pairs:
+        node.store.save(case)
+    return len(pairs)
+
+
+def _row(case: str, what: str, subject: str, until: int) -> dict[str, object]:
+    return {"case_id": case, "what": what, "subject": subject, "until": until}
+
+
+def _forget(cursor: Cursor) -> None:
+    cursor.execute(SQL["forget"])

@@ -1,0 +1,111 @@
+"""Opens a node's folder: its settings, the network's root file, the vault, the store; nothing that could send.
+
+A node's folder holds `node.json` (who it is, how its vault is unlocked, which broker), `network.json` (the root file),
+`vault/` (keys), `events.sqlite` (history and tables), `proofs/` (one `.tlog-proof` a message), `tokens.json` (hashes).
+Replay opens a node through this file alone: the process loads neither a broker nor an HTTP client (reliability.md I13).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from contracts.network import Network, read_network
+from contracts.procedure import procedure
+from referral.casework.case import PROCEDURE
+from referral.errors import SettingsRefused
+from referral.following.tables import prepare
+from referral.node import Node
+from referral.store import Store
+from referral.vault import KeyFile, Passphrase, Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from referral.vault import Unlock
+
+NODE_FILE: Final = "node.json"
+NETWORK_FILE: Final = "network.json"
+VAULT_FOLDER: Final = "vault"
+KEY_FILE: Final = "vault.key"
+PROOFS_FOLDER: Final = "proofs"
+EMBEDDED: Final = "embedded"
+KAFKA: Final = "kafka"
+PASSPHRASE: Final = "REFERRAL_PASSPHRASE"  # noqa: S105 - the name of a setting
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `node.json` holds: the agency, how the vault is unlocked, the broker and where it is."""
+
+    agency: str
+    unlock: str = "key-file"
+    broker: str = EMBEDDED
+    broker_path: str = ""
+    bootstrap: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> Settings:
+        """Return the settings of a node's folder, or raise `SettingsRefused` saying what to do."""
+        try:
+            value = json.loads((folder / NODE_FILE).read_text(encoding="utf-8"))
+            return cls(**value)
+        except FileNotFoundError:
+            raise SettingsRefused("There is no node in this folder; make one with `referral init`.") from None
+        except (OSError, ValueError, TypeError):
+            raise SettingsRefused(f"`{NODE_FILE}` is not as `referral init` writes it.") from None
+
+    def write(self, folder: Path) -> None:
+        """Write the settings into a node's folder."""
+        text = json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        (folder / NODE_FILE).write_text(text, encoding="utf-8")
+
+
+def machine_clock() -> datetime:
+    """Return the machine's time."""
+    return datetime.now(UTC)
+
+
+def read_root(folder: Path) -> Network:
+    """Return the network's root file of a node's folder."""
+    try:
+        return read_network((folder / NETWORK_FILE).read_bytes())
+    except FileNotFoundError:
+        raise SettingsRefused(f"`{NETWORK_FILE}` is missing; ask the network's governors for it.") from None
+
+
+def unlock_by(settings: Settings, folder: Path, environment: Mapping[str, str] | None = None) -> Unlock:
+    """Return what opens the vault: its key file, or a passphrase from the environment or a credential file."""
+    given = os.environ if environment is None else environment
+    if settings.unlock == KeyFile.kind:
+        return KeyFile(folder / KEY_FILE)
+    if PASSPHRASE in given:
+        return Passphrase(given[PASSPHRASE])
+    credential = Path(given.get(CREDENTIALS, "")) / "referral-passphrase"
+    if CREDENTIALS in given and credential.is_file():
+        return Passphrase(credential.read_text(encoding="utf-8").rstrip("\n"))
+    raise SettingsRefused(f"The vault wants its passphrase: set {PASSPHRASE}, or give the credential file.")
+
+
+def open_node(folder: Path, unlock: Unlock, now: Clock = machine_clock, *, reader: bool = False) -> Node:
+    """Open the vault and the store of a node's folder; a `reader` reads beside whoever writes."""
+    settings = Settings.read(folder)
+    network = read_root(folder)
+    vault = Vault.unlock(folder / VAULT_FOLDER, unlock, now)
+    try:
+        store = Store.open_reader(folder, vault) if reader else Store.open(folder, vault)
+    except BaseException:
+        vault.close()
+        raise
+    node = Node(settings.agency, network, network.directory(), procedure(PROCEDURE), vault, store, now)
+    if not reader:
+        prepare(store)
+    return node

@@ -1,0 +1,355 @@
+"""What this node answers: cases, timelines, standings, the register, arrivals; and sections, once the read is logged.
+
+Queries change nothing but for one: reading a section writes the log of reads before it gives the text, one entry for each
+person, section and day, and tells the author by R3 that it was opened. No log entry, no plaintext (reliability.md I10).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from contracts.content import spoken_reference
+from contracts.receipts import Receipt, ReceiptContradicts, issue
+from contracts.sections import read_section
+from contracts.sections.journey import ArrivalTime
+from referral.audit.reads import Read, ReadLog, reads_of
+from referral.casework.case import Case
+from referral.casework.history import History
+from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
+from referral.exchange import correspondence
+from referral.exchange.alarms import Alarm, standing_alarms
+from referral.exchange.deliveries import SQL as DELIVERIES
+from referral.exchange.holdings import open_sections
+from referral.following.proofs import proof_file
+from referral.following.views import SQL as VIEWS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from contracts.content import Section
+    from contracts.standing import Standing
+    from referral.casework.case import Entry
+    from referral.node import Node
+    from referral.store import Cursor
+
+READ: Final = "readable"
+SHUT: Final = "shut"
+ERASED: Final = "erased"
+NOT_OURS: Final = "not-ours"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One case of the caseload: where it stands, what is due first (UTC), on whom it waits."""
+
+    case: str
+    spoken: str
+    role: str
+    opened_at: datetime
+    changed_at: datetime
+    responsible: str
+    state: str
+    referral: str
+    travelling: str
+    risk: str
+    hold: str
+    members: dict[str, str]
+    missing: int
+    contested: list[str]
+    due_at: datetime | None
+    due_what: str
+    waiting_on: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a recipient has said of a message."""
+
+    agency: str
+    stage: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineItem:
+    """One message of a case as this node holds it, with its verdict, receipts, proof and sections."""
+
+    message: str
+    kind: str
+    sender: str
+    role: str
+    function: str
+    ours: bool
+    recipients: list[str]
+    after: list[str]
+    occurred_at: datetime | None
+    sent_at: datetime
+    recorded_at: datetime
+    respond_by: datetime | None
+    priority: str
+    act: dict[str, Any]
+    guards: list[dict[str, Any]]
+    verdict: str
+    rule: str
+    flags: list[str]
+    receipts: list[Told]
+    proof: bool
+    sections: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterItem:
+    """One message sent, received or refused, with its receipts and whether its proof is kept."""
+
+    message: str
+    case: str
+    direction: str
+    kind: str
+    sender: str
+    recipients: list[str]
+    sent_at: datetime | None
+    recorded_at: datetime
+    reason: str
+    receipts: list[Told]
+    proof: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalItem:
+    """One expected or looked-for arrival: `at` in UTC and `local` with its zone where this node may read the time."""
+
+    case: str
+    spoken: str
+    itinerary: str
+    state: str
+    place: str
+    at: datetime | None
+    local: str
+    zone: str
+
+
+class Queries:
+    """The queries of one node."""
+
+    def __init__(self, node: Node, proofs: Path) -> None:
+        """Answer for `node`; `proofs` is the folder of its proofs."""
+        self._node = node
+        self._proofs = proofs
+
+    def cases(self) -> list[CaseRow]:
+        """Return the caseload, by what is due first."""
+        with self._node.store.reading() as cursor:
+            return [_case_row(row) for row in cursor.execute(VIEWS["cases"]).fetchall()]
+
+    def history(self, case: str, at: datetime | None = None) -> History:
+        """Return a case as it is, or as this node knew it at a time; raise `CaseUnknown`."""
+        found = self._node.store.load(case, Case)
+        if found is None:
+            raise CaseUnknown
+        history = History(found, self._node.procedure)
+        return history if at is None else history.at(at)
+
+    def standing(self, case: str, at: datetime | None = None) -> Standing:
+        """Return where a case stands, or stood as this node knew it at a time."""
+        return self.history(case, at).standing
+
+    def timeline(self, case: str) -> list[TimelineItem]:
+        """Return every message of a case, the past of each before it."""
+        history = self.history(case)
+        return [self._item(history, entry) for entry in history.ordered()]
+
+    def register(self, case: str | None = None) -> list[RegisterItem]:
+        """Return every message with its receipts and proof, as they came; of one case if it is given."""
+        with self._node.store.reading() as cursor:
+            if case is None:
+                rows = cursor.execute(VIEWS["register"]).fetchall()
+            else:
+                rows = cursor.execute(VIEWS["register_of_case"], {"case_id": case}).fetchall()
+            return [self._register_item(cursor, row) for row in rows]
+
+    def arrivals(self) -> list[ArrivalItem]:
+        """Return the journeys that somebody has to meet or look for, by the local time of their place of arrival."""
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(VIEWS["arrivals"]).fetchall()
+        found = [self._arrival(*row) for row in rows]
+        return sorted(found, key=lambda one: (one.local == "", one.local, one.case, one.itinerary))
+
+    def alarms(self, case: str | None = None) -> list[Alarm]:
+        """Return what a person must look at."""
+        with self._node.store.reading() as cursor:
+            return standing_alarms(cursor, case)
+
+    def sections(self, history: History, entry: Entry) -> dict[str, str]:
+        """Return the sections of a message that this node was given: by name, or commitment where they are erased."""
+        found = {}
+        for commitment, section in open_sections(self._node, history.case, entry):
+            if section is None:
+                found[commitment] = ERASED
+            else:
+                shut = history.shut(entry, section.name, self._node.agency, self._node.now())
+                found[section.name] = SHUT if shut else READ
+        return found
+
+    def read_section(
+        self, case: str, message: str, section: str, *, function: str, purpose: str, principal: str
+    ) -> dict[str, Any]:
+        """Return the body of a section, once the read is in the log; refuses what is shut, erased or not ours."""
+        history = self.history(case)
+        entry = history.entry(message)
+        if entry is None:
+            raise MessageUnknown
+        found = self._open(history, entry, section)
+        self._log(history.case, entry, section, function=function, purpose=purpose, principal=principal)
+        model = read_section(found.name, found.body)
+        return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _open(self, history: History, entry: Entry, name: str) -> Section:
+        erased = False
+        for _, section in open_sections(self._node, history.case, entry):
+            if section is None:
+                erased = True
+            elif section.name == name:
+                if history.shut(entry, name, self._node.agency, self._node.now()):
+                    raise CaseClosedToReading
+                return section
+        raise SectionErasedRefusal if erased else NotReader
+
+    def _log(self, case: Case, entry: Entry, section: str, *, function: str, purpose: str, principal: str) -> None:
+        now = self._node.now()
+        log = self._node.store.load(reads_of(case.case), ReadLog) or ReadLog.begin(case.case, now)
+        first = log.record(Read(entry.content.id, section, function, purpose, principal, now))
+        tell = first and not entry.ours
+
+        def opened(cursor: Cursor) -> None:
+            author, name = entry.content.sender, entry.content.id
+            try:
+                receipt = issue(correspondence.issued(cursor, name, author), Receipt(name, "R3", now))
+            except ReceiptContradicts:
+                return
+            correspondence.keep(cursor, author, receipt)
+            correspondence.owe(cursor, author, correspondence.RECEIPTS, [name], now)
+
+        self._node.store.save(log, rows=[opened] if tell else [])
+        # The read is logged. If we stop here a read is logged that did not happen.
+
+    def _item(self, history: History, entry: Entry) -> TimelineItem:
+        content = entry.content
+        verdict = history.standing.verdicts.get(content.id)
+        told = history.case.receipts.get(content.id, {})
+        return TimelineItem(
+            message=content.id,
+            kind=content.kind,
+            sender=content.sender,
+            role=content.role,
+            function=content.function,
+            ours=entry.ours,
+            recipients=[one.agency for one in content.audience],
+            after=list(content.after),
+            occurred_at=content.occurred_at,
+            sent_at=content.sent_at,
+            recorded_at=entry.recorded_at,
+            respond_by=content.respond_by,
+            priority=content.priority,
+            act=dict(content.act),
+            guards=[dict(guard) for guard in content.guards],
+            verdict=verdict.name if verdict is not None else ("held" if content.known else "needs-upgrade"),
+            rule=verdict.rule if verdict is not None else "",
+            flags=list(history.standing.flags.get(content.id, ())),
+            receipts=[Told(one.agency, one.stage, one.reason, one.at) for one in told.values()],
+            proof=proof_file(self._proofs, content.id).exists(),
+            sections=self.sections(history, entry),
+        )
+
+    def _register_item(self, cursor: Cursor, row: Any) -> RegisterItem:
+        message, case, direction, kind, sender, recipients, sent_at, recorded_at, reason = row
+        receipts = cursor.execute(VIEWS["receipts"], {"content_id": message}).fetchall()
+        return RegisterItem(
+            message=message,
+            case=case,
+            direction=direction,
+            kind=kind,
+            sender=sender,
+            recipients=json.loads(recipients),
+            sent_at=_time(sent_at),
+            recorded_at=_moment(recorded_at),
+            reason=reason,
+            receipts=[Told(agency, stage, why, _moment(at)) for agency, stage, why, at in receipts],
+            proof=proof_file(self._proofs, message).exists(),
+        )
+
+    def _arrival(self, case: str, itinerary: str, state: str, named_by: str) -> ArrivalItem:
+        history = self.history(case)
+        when = self._arrival_time(history, named_by, itinerary)
+        return ArrivalItem(
+            case=case,
+            spoken=spoken_reference(case),
+            itinerary=itinerary,
+            state=state,
+            place=when.place if when is not None else "",
+            at=when.at.at().astimezone(UTC) if when is not None else None,
+            local=str(when.at.local) if when is not None else "",
+            zone=when.at.zone if when is not None else "",
+        )
+
+    def _arrival_time(self, history: History, named_by: str, itinerary: str) -> ArrivalTime | None:
+        """Return the newest time of arrival that we may read: of the message named, or of the one before it."""
+        found = None
+        for entry in history.ordered():
+            content = entry.content
+            about = content.id if content.kind == "travel-itinerary" else content.act.get("itinerary")
+            if about != itinerary:
+                continue
+            for _, section in open_sections(self._node, history.case, entry):
+                if section is None or section.name != ArrivalTime.NAME:
+                    continue
+                if not history.shut(entry, section.name, self._node.agency, self._node.now()):
+                    model = read_section(section.name, section.body)
+                    found = model if isinstance(model, ArrivalTime) else found
+            if content.id == named_by:
+                break
+        return found
+
+    def deliveries(self, case: str) -> list[dict[str, Any]]:
+        """Return every delivery of a case: to whom, in which state, how many copies."""
+        names = ("message", "recipient", "state", "copies", "last_copy_at", "next_at", "made_at", "ended_at")
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(DELIVERIES["deliveries_of_case"], {"case_id": case}).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _case_row(row: Any) -> CaseRow:
+    case, role, opened_at, changed_at, responsible, state, referral, travelling, risk, hold, *rest = row
+    members, missing, contested, due_at, due_what, waiting_on = rest
+    return CaseRow(
+        case=case,
+        spoken=spoken_reference(case),
+        role=role,
+        opened_at=_moment(opened_at),
+        changed_at=_moment(changed_at),
+        responsible=responsible,
+        state=state,
+        referral=referral,
+        travelling=travelling,
+        risk=risk,
+        hold=hold,
+        members=json.loads(members),
+        missing=missing,
+        contested=json.loads(contested),
+        due_at=_time(due_at),
+        due_what=due_what,
+        waiting_on=json.loads(waiting_on),
+    )
+
+
+def _moment(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _time(at: int | None) -> datetime | None:
+    return None if at is None else _moment(at)

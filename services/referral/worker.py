@@ -1,0 +1,197 @@
+"""The work of a node between commands: read the inbox, follow events, ring clocks, publish, prove; in turns.
+
+A turn does what can be done now and says how much; a turn that did nothing leaves the node quiet until something comes,
+somebody commands, or a clock rings (`next_at`). Every part stands alone: the broker away delays neither clocks nor
+proofs, the notary away delays nothing else (reliability.md I8). Nothing is kept in memory that a crash could lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from contracts.refusal import Refusal
+from referral.exchange import correspondence
+from referral.exchange.alarms import end_alarm, raise_alarm
+from referral.exchange.broker import BrokerError
+from referral.exchange.deliveries import SQL, Deliveries, seconds
+from referral.exchange.gaps import Gaps
+from referral.exchange.inbox import Inbox
+from referral.exchange.outbox import Outbox
+from referral.following.clocks import Clocks
+from referral.following.follower import Follower
+from referral.following.proofs import LogClient, NotaryAway
+from referral.following.views import Views
+from referral.following.witnessing import Witnessing
+from referral.vault import first_day_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from referral.desk import Desk
+    from referral.exchange.broker import Broker
+    from referral.node import Node
+
+IDLE_SECONDS: Final = 0.5
+AWAY_SECONDS: Final = 2.0
+BROKER_AWAY: Final = "broker-away"
+NOTARY_AWAY: Final = "notary-away"
+EVERY_DAY: Final = timedelta(days=1)
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """All followers and both sides of the exchange of one node."""
+
+    def __init__(self, node: Node, desk: Desk, broker: Broker, notary: LogClient | None, proofs: Path) -> None:
+        """Work for `node`: through `broker`, with proofs from `notary` (none: nothing is logged) in `proofs`."""
+        self._node = node
+        self._broker = broker
+        self._notary = notary
+        self.inbox = Inbox(node, broker)
+        self.outbox = Outbox(node, broker)
+        self.gaps = Gaps(node)
+        self.clocks = Clocks(node, desk)
+        self.witnessing = Witnessing(node, proofs, notary)
+        self.views = Views(node)
+        deliveries = Deliveries(node)
+        self.followers = (
+            Follower(deliveries.name, deliveries.topics, deliveries.apply, deliveries.clear),
+            Follower(self.gaps.name, self.gaps.topics, self.gaps.apply),
+            self.clocks.follower,
+            self.witnessing.follower,
+            *self.views.followers,
+        )
+        self.broker_away = False
+        self.notary_away = False
+        self._day: datetime | None = None
+
+    async def turn(self) -> int:
+        """Do what can be done now; return how much that was, 0 when the node is quiet."""
+        done = self._daily()
+        done += await self._with_broker(self.inbox.turn)
+        if self.inbox.begun_anew:
+            self.inbox.begun_anew = False
+            done += self._sync(self._node.now())
+        done += self.follow()
+        done += self.clocks.turn()
+        done += self.gaps.ask(self._node.now())
+        done += await self._with_broker(self.outbox.turn)
+        done += await self._with_notary()
+        return done
+
+    def follow(self) -> int:
+        """Let every follower read on to the end."""
+        return sum(follower.catch_up(self._node.store) for follower in self.followers)
+
+    def next_at(self) -> datetime | None:
+        """Return when something is due here next if nobody speaks: a copy, a question, a clock, the daily round."""
+        with self._node.store.reading() as cursor:
+            rows = [cursor.execute(SQL[name]).fetchone() for name in ("next_delivery_at", "next_gap_at")]
+        found = [datetime.fromtimestamp(row[0], UTC) for row in rows if row is not None and row[0] is not None]
+        clock = self.clocks.next_at()
+        return min([*found, *([clock] if clock is not None else []), self._next_day()])
+
+    def _next_day(self) -> datetime:
+        today = self._node.now().astimezone(UTC).date()
+        return datetime.combine(today + EVERY_DAY, time(), UTC)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take turns until `stop` is set, waking at once for commands and, within a breath, for records."""
+        loop = asyncio.get_running_loop()
+        awake = asyncio.Event()
+
+        def wake(_position: int) -> None:
+            loop.call_soon_threadsafe(awake.set)
+
+        end = self._node.store.listen(wake)
+        try:
+            while not stop.is_set():
+                awake.clear()
+                if await self.turn() == 0:
+                    await self._rest(awake, stop)
+        finally:
+            end()
+
+    async def _rest(self, awake: asyncio.Event, stop: asyncio.Event) -> None:
+        """Wait for a command, a record, the end, or the next look at the clock, whatever comes first."""
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(one.wait()) for one in (awake, stop)]
+        if self.broker_away:
+            waits.append(asyncio.ensure_future(asyncio.sleep(AWAY_SECONDS)))
+        else:
+            waits.append(asyncio.ensure_future(self._with_broker(lambda: self.inbox.turn(wait=IDLE_SECONDS))))
+        _done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        reading = waits[-1]
+        for one in waiting - {reading}:
+            one.cancel()
+        await asyncio.gather(reading, *waiting, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Let go of broker and notary."""
+        await self._broker.close()
+        if self._notary is not None:
+            await self._notary.close()
+
+    # -- the world outside -------------------------------------------------------------------------------------------
+
+    async def _with_broker(self, work: Callable[[], Awaitable[int]]) -> int:
+        try:
+            done = await work()
+        except BrokerError as away:
+            self.inbox.forget_position()
+            self._note(BROKER_AWAY, type(away).__name__, self.broker_away, now_away=True)
+            self.broker_away = True
+            return 0
+        self._note(BROKER_AWAY, "", self.broker_away, now_away=False)
+        self.broker_away = False
+        return done
+
+    async def _with_notary(self) -> int:
+        try:
+            done = await self.witnessing.turn()
+        except (NotaryAway, Refusal) as away:
+            self._note(NOTARY_AWAY, type(away).__name__, self.notary_away, now_away=True)
+            self.notary_away = True
+            return 0
+        self._note(NOTARY_AWAY, "", self.notary_away, now_away=False)
+        self.notary_away = False
+        return done
+
+    def _note(self, code: str, why: str, was_away: bool, *, now_away: bool) -> None:
+        """Log and alarm when a neighbour goes or comes back, once each."""
+        if was_away == now_away:
+            return
+        with self._node.store.transaction() as cursor:
+            if now_away:
+                raise_alarm(cursor, code, "", "", self._node.now())
+            else:
+                end_alarm(cursor, code, "", "", self._node.now())
+        log.warning(code, why=why) if now_away else log.info(f"{code}-no-more")
+
+    # -- once a day --------------------------------------------------------------------------------------------------
+
+    def _daily(self) -> int:
+        """Destroy old epoch keys, try what is parked, tell partners what we hold; at the start and once a day."""
+        now = self._node.now()
+        if self._day is not None and now < self._day + EVERY_DAY:
+            return 0
+        first = self._day is None
+        self._day = now
+        self._node.vault.destroy_epoch_keys(first_day_kept(now.astimezone(UTC).date()))
+        self._node.vault.rewrap()
+        judged = self.inbox.retry_parked()
+        return judged + (0 if first else self._sync(now))
+
+    def _sync(self, now: datetime) -> int:
+        """Owe each partner of a shared case our heads (standing.md 5)."""
+        shared = self.views.shared_cases()
+        with self._node.store.transaction() as cursor:
+            for case, partner in shared:
+                correspondence.owe(cursor, partner, correspondence.SYNC, [case], now)
+                cursor.execute(SQL["synced"], {"agency": partner, "at": seconds(now)})
+        return len(shared)
