@@ -16,9 +16,9 @@ from reference.table import read_table
 if TYPE_CHECKING:
     from reference.table import Message
 
-CONTRACTS = Path(__file__).parents[2] / "contracts"
-TABLE = read_table(CONTRACTS / "procedures" / "icp.v1.toml")
-GOLDEN = sorted((CONTRACTS / "vectors" / "standing").glob("*.json"))
+ROOT = Path(__file__).parents[2]
+TABLE = read_table(ROOT / "contracts" / "procedures" / "icp.v1.toml")
+GOLDEN = sorted((ROOT / "tests" / "vectors" / "standing").glob("*.json"))
 
 
 def golden(path: Path) -> dict[str, Any]:
@@ -104,5 +104,5 @@ def test_drawn_histories_reach_every_kind_and_most_verdicts() -> None:
     assert {rule for name, rule in rules if name == "void"} >= {
         "member", "role", "audience", "two_functions", "case", "hold", "referral", "travel", "travelling", "silent",
         "own", "own_voice", "contest", "value", "offer", "fresh_offer", "fresh_risk", "majority", "responsible",
-        "target", "requested", "act",
+        "target", "requested", "in_reply_to", "procedure",
     }  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from reference.comparison import first_difference  # noqa: E402 - found only on the path set above
+from reference.histories import LONGEST  # noqa: E402 - the same
 
 PROGRESS = 1000
 
@@ -22,10 +23,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--longest", type=int, default=LONGEST, help="messages in a history at most")
     asked = parser.parse_args()
     started = time.monotonic()
     for n in range(asked.histories):
-        difference = first_difference(asked.seed + n)
+        difference = first_difference(asked.seed + n, asked.longest)
         if difference is not None:
             sys.stdout.write(f"{difference}\n")
             sys.stderr.write(f"seed {asked.seed + n}: the folds differ\n")

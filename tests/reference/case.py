@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reference import rules
-from reference.standing import ALIVE, Standing
-from reference.table import fits, instant
+from reference.standing import Standing
+from reference.table import ALIVE, fits, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import contracts.procedure
 from contracts import standing
 from reference.fold import fold
-from reference.histories import draw
+from reference.histories import LONGEST, draw
 from reference.table import instant, read_table
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ WAYS: dict[str, Folding] = {
 }
 
 
-def first_difference(seed: int) -> Difference | None:
-    """Draw the history of a seed and return where the folds part on it, minimised, or None."""
+def first_difference(seed: int, longest: int = LONGEST) -> Difference | None:
+    """Draw the history of a seed (at most `longest` messages) and return where the folds part on it, or None."""
     rng = Random(seed)
-    history = draw(rng, TABLE)
+    history = draw(rng, TABLE, longest)
     arriving = rng.sample(history, len(history))
     without = arriving[:-1]
     asked = [("all at once", arriving), ("all at once", without), ("last given back", arriving)]

@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from reference.table import GONE, instant, last_moment, rank
+from reference.table import ALIVE, GONE, instant, last_moment, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,7 +214,7 @@ def _silent(case: Case, m: str, _act: Act, matching: Table) -> str:
     responsible = before.value("responsible")
     theirs = [n for n in case.past(m) if case.sender(n) == responsible]
     for c in case.past(m):
-        due = answer_due(case, c, case.act(c))
+        due = None if case.verdict(c)[0] == "refused" else answer_due(case, c, case.act(c))
         if due is None or due >= case.sent(m) or responsible not in case.audience(c):
             continue
         if not any(c in case.past(n) or case.sent(n) > case.sent(c) for n in theirs):
@@ -292,10 +292,14 @@ def _seats(case: Case, m: str) -> dict[str, str]:
 
 
 def _reopening(case: Case, m: str) -> dict[str, str]:
-    """Return what a correction sets by itself: the case open again, when its replacement raises an alarm."""
+    """Return what a correction sets by itself: the case open again, when its replacement raises an alarm.
+
+    What has no effect (refused, parked) raises none in another form either.
+    """
     target = case.replaces(m)
-    opens = target is not None and sets(case, target, case.act(m)["new"]).get("case") == "open"
-    return {"case": "open"} if opens else {}
+    if target is None or case.verdict(target)[0] not in ALIVE:
+        return {}
+    return {"case": "open"} if sets(case, target, case.act(m)["new"]).get("case") == "open" else {}
 
 
 def strength(case: Case, m: str, act: Act) -> int:

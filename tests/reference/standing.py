@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference import rules
-from reference.table import rank
+from reference.table import ALIVE, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reference.case import Case
     from reference.table import Act
-
-ALIVE = ("effective", "flagged")
 
 
 class Standing:

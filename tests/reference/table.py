@@ -17,6 +17,7 @@ Message = dict[str, Any]
 Act = dict[str, Any]
 Table = dict[str, Any]
 
+ALIVE = ("effective", "flagged")
 GONE = ("none", "declined", "removed")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
