@@ -20,10 +20,10 @@ from eventsourcing.utils import TopicError, resolve_topic
 from contracts.encoding import b64
 from referral.store.errors import EventNotStorable, StoredEventRefused
 from referral.store.transcoding import decode, encode
-from referral.vault.errors import CaseErased, KeyUnknown, SealRefused
+from referral.vault.errors import CaseErased, SealRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
 Event: TypeAlias = CanMutateAggregate[UUID]
 Row: TypeAlias = tuple[bytes, int, str, bytes]
@@ -42,11 +42,11 @@ class Erased(NamedTuple):
 class Sealer(Protocol):
     """What the mapper asks of the vault."""
 
-    def seal_each(self, case: str, items: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-        """Seal (aad, plain) of one case."""
+    def seal_each(self, items: Sequence[tuple[str, bytes, bytes]]) -> list[bytes]:
+        """Seal (case, aad, plain)."""
 
-    def open_each(self, case: str, items: Iterable[tuple[bytes, bytes]]) -> list[bytes | SealRefused]:
-        """Open (aad, sealed) of one case."""
+    def open_each(self, items: Sequence[tuple[str, bytes, bytes]]) -> list[bytes | SealRefused | CaseErased]:
+        """Open (case, aad, sealed)."""
 
 
 class FieldTranscoder(Transcoder):
@@ -74,30 +74,15 @@ class SealingMapper(Mapper[UUID]):
     def rows(self, events: Sequence[Event]) -> list[Row]:
         """Return the rows of `events`, in their order; the keys of their cases are there already."""
         heads = [(event.originator_id.bytes, event.originator_version, self._topic(type(event))) for event in events]
-        states: list[bytes] = [b""] * len(events)
-        for originator, places in _by_originator(heads):
-            items = [(_aad(*heads[place]), _state(events[place])) for place in places]
-            for place, sealed in zip(places, self._vault.seal_each(b64(originator), items), strict=True):
-                states[place] = sealed
-        return [(*head, state) for head, state in zip(heads, states, strict=True)]
+        items = [(b64(head[0]), _aad(*head), _state(event)) for head, event in zip(heads, events, strict=True)]
+        return [(*head, state) for head, state in zip(heads, self._vault.seal_each(items), strict=True)]
 
     def read(self, rows: Sequence[Row]) -> list[Event | Erased | StoredEventRefused]:
         """Return what each row holds, in their order: its event, that its case was erased, or why it is refused."""
-        found: list[Any] = [None] * len(rows)
-        for originator, places in _by_originator(rows):
-            identity = UUID(bytes=originator)
-            items = [(_aad(*rows[place][:3]), rows[place][3]) for place in places]
-            try:
-                opened = self._vault.open_each(b64(originator), items)
-            except CaseErased:
-                for place in places:
-                    found[place] = Erased(identity, rows[place][1], rows[place][2])
-                continue
-            except KeyUnknown:
-                opened = [SealRefused()] * len(items)
-            for place, plain in zip(places, opened, strict=True):
-                found[place] = self._event(identity, rows[place][1], rows[place][2], plain)
-        return found
+        names = {originator: (UUID(bytes=originator), b64(originator)) for originator in {row[0] for row in rows}}
+        items = [(names[row[0]][1], _aad(row[0], row[1], row[2]), row[3]) for row in rows]
+        opened = self._vault.open_each(items)
+        return [self._found(names[row[0]][0], row, plain) for row, plain in zip(rows, opened, strict=True)]
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """Return one event as the library stores it."""
@@ -116,18 +101,21 @@ class SealingMapper(Mapper[UUID]):
         )
         return only_event(self.read([row])[0])
 
-    def _event(
-        self, identity: UUID, version: int, topic: str, plain: bytes | SealRefused
-    ) -> Event | StoredEventRefused:
-        if isinstance(plain, SealRefused):
+    def _found(
+        self, identity: UUID, row: Row, plain: bytes | SealRefused | CaseErased
+    ) -> Event | Erased | StoredEventRefused:
+        topic = row[2]
+        if not isinstance(plain, bytes):
+            if isinstance(plain, CaseErased):
+                return Erased(identity, row[1], topic)
             return StoredEventRefused("It was changed or moved, or its key is gone.")
         try:
-            event_class = self._class(topic)
+            event_class = self._classes.get(topic) or self._class(topic)
             fields = _lifted(event_class, decode(plain))
         except StoredEventRefused as refusal:
             return refusal
         fields["originator_id"] = identity
-        fields["originator_version"] = version
+        fields["originator_version"] = row[1]
         event = object.__new__(event_class)
         object.__setattr__(event, "__dict__", fields)
         return event
@@ -144,11 +132,7 @@ class SealingMapper(Mapper[UUID]):
         return topic
 
     def _class(self, topic: str) -> type[Event]:
-        event_class = self._classes.get(topic)
-        if event_class is None:
-            event_class = _registered(topic)
-            self._classes[topic] = event_class
-        return event_class
+        return self._classes.setdefault(topic, _registered(topic))
 
 
 def only_event(found: Event | Erased | StoredEventRefused) -> Event:
@@ -182,8 +166,10 @@ def _state(event: Event) -> bytes:
 
 
 def _lifted(event_class: type[Event], fields: dict[str, Any]) -> dict[str, Any]:
-    shape = fields.pop("class_version", 1)
     newest = getattr(event_class, "class_version", 1)
+    if newest == 1 and "class_version" not in fields:
+        return fields
+    shape = fields.pop("class_version", 1)
     if type(shape) is not int or not 1 <= shape <= newest:
         raise StoredEventRefused("A newer release wrote it: start that release.")
     for step in range(shape, newest):
@@ -193,11 +179,3 @@ def _lifted(event_class: type[Event], fields: dict[str, Any]) -> dict[str, Any]:
 
 def _aad(originator: bytes, version: int, topic: str) -> bytes:
     return originator + version.to_bytes(8, "big") + topic.encode()
-
-
-def _by_originator(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[bytes, list[int]]]:
-    """Give each originator with the places of its rows."""
-    places: dict[bytes, list[int]] = {}
-    for place, row in enumerate(rows):
-        places.setdefault(row[0], []).append(place)
-    yield from places.items()

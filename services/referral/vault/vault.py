@@ -150,28 +150,35 @@ class Vault:
                         raise CaseErased
                     self._keyring.keep(cursor, CASE, case, rest.new_key())
 
-    def seal_each(self, case: str, items: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-        """Seal many (aad, plain) of one case at one look into the vault."""
-        with self._keyring.reading():
-            key = self._need(CASE, case)
-        return [rest.seal(key.secret, key.key_id, aad, plain) for aad, plain in items]
-
     def seal(self, case: str, aad: bytes, plain: bytes) -> bytes:
         """Return `plain` sealed under a key derived from the case key for this use; it opens with the same `aad`."""
-        return self.seal_each(case, ((aad, plain),))[0]
+        return self.seal_each(((case, aad, plain),))[0]
 
     def open(self, case: str, aad: bytes, sealed: bytes) -> bytes:
         """Return what `seal` was given; `SealRefused`, `CaseErased`, or `KeyUnknown`."""
-        opened = self.open_each(case, ((aad, sealed),))[0]
-        if isinstance(opened, SealRefused):
-            raise opened
-        return opened
-
-    def open_each(self, case: str, items: Iterable[tuple[bytes, bytes]]) -> list[bytes | SealRefused]:
-        """Open many (aad, sealed) of one case at one look into the vault; what does not open is a refusal instead."""
         with self._keyring.reading():
             key = self._need(CASE, case)
-        return [_opened(key, aad, sealed) for aad, sealed in items]
+        return rest.open_sealed(key.secret, aad, sealed)
+
+    def seal_each(self, items: Sequence[tuple[str, bytes, bytes]]) -> list[bytes]:
+        """Seal many (case, aad, plain) at one look into the vault."""
+        with self._keyring.reading():
+            keyed = [(self._need(CASE, case), aad, plain) for case, aad, plain in items]
+        return [rest.seal(key.secret, key.key_id, aad, plain) for key, aad, plain in keyed]
+
+    def open_each(self, items: Sequence[tuple[str, bytes, bytes]]) -> list[bytes | SealRefused | CaseErased]:
+        """Open many (case, aad, sealed) at one look into the vault; what does not open is an error in its place."""
+        with self._keyring.reading():
+            keys = {case: self._case_key(case) for case in {item[0] for item in items}}
+        return [_opened(keys[case], aad, sealed) for case, aad, sealed in items]
+
+    def _case_key(self, case: str) -> bytes | SealRefused | CaseErased:
+        try:
+            return self._need(CASE, case).secret
+        except CaseErased as erased:
+            return erased
+        except KeyUnknown:
+            return SealRefused("Its key is not in the vault.")
 
     def missing_keys(self, named: Iterable[tuple[str, bytes]]) -> list[str]:
         """Return the cases of (case, key id) whose key is neither there under that id nor recorded as erased."""
@@ -276,9 +283,11 @@ class Vault:
         return key
 
 
-def _opened(key: Key, aad: bytes, sealed: bytes) -> bytes | SealRefused:
+def _opened(key: bytes | SealRefused | CaseErased, aad: bytes, sealed: bytes) -> bytes | SealRefused | CaseErased:
+    if not isinstance(key, bytes):
+        return key
     try:
-        return rest.open_sealed(key.secret, aad, sealed)
+        return rest.open_sealed(key, aad, sealed)
     except SealRefused as refusal:
         return refusal
 
