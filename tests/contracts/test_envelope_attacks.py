@@ -27,6 +27,7 @@ from contracts.signing import (
     public_signing,
     sign,
 )
+from plain_wire import MASK, chacha, derived_key
 from small_network import (
     NAME,
     NOW,
@@ -48,39 +49,10 @@ from small_network import (
 if TYPE_CHECKING:
     from contracts.envelope import Addressee
 
-MASK = 0xFFFFFFFF
-
-
-def rotate(value: int, by: int) -> int:
-    """Return 32 bits, turned left."""
-    return (value << by | value >> 32 - by) & MASK
-
-
-def quarter(state: list[int], *places: int) -> None:
-    """One quarter round of ChaCha20."""
-    a, b, c, d = places
-    for one, other, target, by in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
-        state[one] = (state[one] + state[other]) & MASK
-        state[target] = rotate(state[target] ^ state[one], by)
-
-
-def chacha(key: bytes, last: bytes) -> tuple[list[int], list[int]]:
-    """Return the state of ChaCha20 before and after its twenty rounds."""
-    start = [int.from_bytes((b"expand 32-byte k" + key + last)[at : at + 4], "little") for at in range(0, 64, 4)]
-    state = list(start)
-    for _ in range(10):
-        for column in range(4):
-            quarter(state, column, column + 4, column + 8, column + 12)
-        for diagonal in ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)):
-            quarter(state, *diagonal)
-    return start, state
-
 
 def poly1305_key(key: bytes, nonce: bytes) -> tuple[int, int]:
     """Return r and s by which XChaCha20-Poly1305 authenticates under a key and a nonce of 24 bytes."""
-    _start, mixed = chacha(key, nonce[:16])
-    derived = b"".join(word.to_bytes(4, "little") for word in mixed[:4] + mixed[12:])
-    start, state = chacha(derived, bytes(8) + nonce[16:])
+    start, state = chacha(derived_key(key, nonce), bytes(8) + nonce[16:])
     block = b"".join((one + other & MASK).to_bytes(4, "little") for one, other in zip(start, state, strict=True))
     clamp = 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
     return int.from_bytes(block[:16], "little") & clamp, int.from_bytes(block[16:32], "little")
