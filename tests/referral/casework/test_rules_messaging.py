@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from casework_situations import NOW, consent, consents, section, sections, situation
+from contracts.examples import example
+from contracts.sections import SECTIONS, SectionModel, free_texts
+from contracts.sections.journey import Departure, PhoneOnBoard
+from referral.casework.consent import Consents
+from referral.casework.rules import Situation, check
+
+STEP_1 = {"preliminary_risk": "medium", "majority": "adult"}
+STEP_3 = {"plan_version": 1, "majority": "adult", "solution": "stay"}
+
+
+def ids(at: Situation) -> list[str]:
+    return [one.rule for one in check(at.kind, at)]
+
+
+def details(at: Situation, rule: str) -> list[str]:
+    return [one.detail for one in check(at.kind, at) if one.rule == rule]
+
+
+def test_a_section_without_consent_is_blocked_for_each_reader_without_it() -> None:
+    asked = situation(
+        "reintegration-assistance-request",
+        STEP_3,
+        sending=sections("identity"),
+        readers={"identity": ("hu-fp", "hu-iom")},
+        consents=consents("hu-fp"),
+    )
+
+    assert details(asked, "M1") == ["identity, hu-iom: no consent in force."]
+    assert ids(asked) == ["M1"]
+    assert ids(replace(asked, consents=consents("hu-fp", "hu-iom"))) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, []),
+        ({"classes": ("P1",)}, ["M1"]),
+        ({"purposes": ("travel",)}, ["M1"]),
+        ({"state": "withdrawn"}, ["M1"]),
+        ({"expires_at": NOW.date() - timedelta(days=1)}, ["M1"]),
+        ({"expires_at": NOW.date()}, []),
+        ({"valid_from": NOW.date() + timedelta(days=1)}, ["M1"]),
+    ],
+)
+def test_a_consent_covers_class_purpose_and_day(changed: dict[str, Any], expected: list[str]) -> None:
+    given = Consents.of([consent("hu-fp", **changed)])
+    asked = situation(
+        "reintegration-assistance-request",
+        STEP_3,
+        sending=sections("identity"),
+        readers={"identity": ("hu-fp",)},
+        consents=given,
+    )
+
+    assert expected == ids(asked)
+
+
+def test_care_that_goes_on_needs_a_consent_of_its_own() -> None:
+    asked = situation(
+        "reintegration-assistance-request",
+        STEP_3,
+        sending=sections("continuing_care"),
+        readers={"continuing_care": ("hu-ngo",)},
+        consents=Consents.of([consent("hu-ngo", purposes=("share_agency",))]),
+    )
+
+    assert details(asked, "M1") == ["continuing_care, hu-ngo: no care in force."]
+
+
+def test_step_1_travels_in_codes_only() -> None:
+    assert ids(situation("assistance-request-notification", STEP_1, sending=sections("profile"))) == []
+    assert ids(situation("assistance-request-notification", STEP_1, sending=sections("profile", "note"))) == ["M2"]
+    coded = {name for name in SECTIONS if not list(free_texts(section(name)))}
+    assert {"profile", "measures"} <= coded
+
+
+LEAKS = [
+    ("Call her on +36 20 123 4567.", "a telephone number"),
+    ("Call 0036201234567 now", "a telephone number"),
+    ("رقمها ٠٠٣٦٢٠١٢٣٤٥٦٧", "a telephone number"),
+    ("write to tulip-77@example.org", "an e-mail address"),
+    ("She was born on 17.04.2001 there", "a date of birth"),
+    ("born 2001-04-17", "a date of birth"),
+    ("born 17/04/01", "a date of birth"),
+    ("Zsófia wants a bed", "a name known to the case"),
+    ("ZSOFIA wants a bed", "a name known to the case"),
+    ("the family MINTAVÁRY", "a name known to the case"),
+    ("they called her Lili", "a name known to the case"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), LEAKS)
+def test_a_leak_in_free_text_is_named_and_not_repeated(text: str, kind: str) -> None:
+    known = sections("identity", "trafficking_profile")
+    told = situation("clarification-reply", {}, sending={"note": section("note", note=text)}, known=known)
+
+    assert [f"note, note: {kind}."] == details(told, "M3")
+    assert ids(told) == ["M3"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The bed is free from 2026-10-12 on.",
+        "Two rooms, 1200 EUR a month, 24 hours.",
+        "The course takes 9 months and 12 days.",
+        "Lilac walls, and the minta is a sample.",
+    ],
+)
+def test_ordinary_sentences_do_not_leak(text: str) -> None:
+    known = sections("identity", "trafficking_profile")
+
+    assert ids(situation("clarification-reply", {}, sending={"note": section("note", note=text)}, known=known)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ოქსანა", "დღეს ოქსანა მოვიდა"),
+        ("Жанна", "сегодня ЖАННА пришла"),
+        ("Ελένη", "η ΕΛΈΝΗ ήρθε"),
+        ("سميرة", "جاءت سميرة اليوم"),
+        ("李小龙", "今天李小龙来了"),
+        ("สมหญิง", "วันนี้สมหญิงมาแล้ว"),
+        ("शांति", "आज शांति आई"),
+        ("Ağa", "bugün AĞA geldi"),
+    ],
+)
+def test_a_name_is_found_in_every_script(name: str, text: str) -> None:
+    told = situation("clarification-reply", {}, sending={"note": section("note", note=text)}, names=frozenset({name}))
+
+    assert details(told, "M3") == ["note, note: a name known to the case."]
+
+
+def test_the_leak_check_reads_texts_inside_parts() -> None:
+    questions = example("questions")
+    questions["questions"][1]["why_needed"] = "Is it Zsófia?"
+    asked = situation(
+        "assistance-request-confirmation",
+        {"decision": "clarify"},
+        sending={"questions": section("questions", questions=questions["questions"])},
+        known=sections("identity"),
+    )
+
+    assert details(asked, "M3") == ["questions, questions.1.why_needed: a name known to the case."]
+
+
+def test_an_answer_after_its_time_is_flagged() -> None:
+    late = situation("assistance-request-confirmation", {"decision": "accept"}, answers_by=NOW - timedelta(seconds=1))
+
+    assert ids(late) == ["M4"]
+    assert ids(replace(late, answers_by=NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "expected"),
+    [
+        (None, ["M5"]),
+        (datetime(2026, 10, 4, 7, tzinfo=UTC), []),
+        (datetime(2026, 10, 4, 9, tzinfo=UTC), ["M5"]),
+    ],
+)
+def test_health_care_comes_within_a_day(seen_at: datetime | None, expected: list[str]) -> None:
+    found = datetime(2026, 10, 3, 8, tzinfo=UTC)
+    sent = situation("assistance-request-notification", STEP_1, identified_at=found, health_contact_at=seen_at)
+
+    assert expected == ids(sent)
+    assert ids(replace(sent, identified_at=None)) == []
+
+
+def test_the_address_of_a_shelter_goes_to_the_shelter_alone() -> None:
+    place = {"destination_place": section("destination_place", address="Minta utca 1, II. em.")}
+    asked = situation(
+        "reintegration-assistance-request",
+        STEP_3,
+        sending=place,
+        readers={"destination_place": ("hu-iom", "hu-ngo")},
+        shelters={"MINTA UTCA 1": "hu-ngo"},
+    )
+
+    assert ids(asked) == ["M6"]
+    assert ids(replace(asked, readers={"destination_place": ("hu-ngo",)})) == []
+    assert ids(replace(asked, shelters={"Another street 1": "hu-ngo"})) == []
+
+
+def test_an_unsafe_channel_is_blocked_even_where_a_model_was_built_around_its_check() -> None:
+    departure = section("departure")
+    assert isinstance(departure, Departure)
+    phone = PhoneOnBoard.model_construct(number="+3225550100", safe_to_contact=False)
+    around: SectionModel = departure.model_copy(update={"phone_on_board": phone})
+    act = {"itinerary": "none", "boarded": 1, "planned": 1, "confirmed_by": "escort"}
+
+    assert ids(situation("post-departure-notification", act, sending={"departure": around})) == ["T13", "M7"]
+    assert ids(situation("post-departure-notification", act, sending=sections("departure"))) == ["T13"]
+
+
+def test_who_holds_a_section_does_not_ask_for_it_again() -> None:
+    act = {"decision": "clarify", "needed_sections": ["identity", "documents", "wishes"]}
+    asked = situation(
+        "assistance-request-confirmation", act, known=sections("identity"), held_elsewhere=frozenset({"documents"})
+    )
+
+    assert details(asked, "M8") == ["This agency holds identity already.", "Another agency holds documents already."]
