@@ -115,3 +115,7 @@ def _print(found: dict[str, Any], as_json: bool, text: str) -> None:
 def main() -> None:
     """Run the command line."""
     app()
+
+
+if __name__ == "__main__":
+    main()
