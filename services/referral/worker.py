@@ -8,6 +8,7 @@ proofs, the notary away delays nothing else (reliability.md I8). Nothing is kept
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -113,10 +114,21 @@ class Worker:
         try:
             while not stop.is_set():
                 awake.clear()
-                if await self.turn() == 0:
+                if await self._try_turn(stop) == 0:
                     await self._rest(awake, stop)
         finally:
             end()
+
+    async def _try_turn(self, stop: asyncio.Event) -> int:
+        """Take a turn; an error nobody foresaw is logged by its name, and the turn is taken again after a pause."""
+        try:
+            return await self.turn()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the node goes on with everything else
+            log.error("turn-failed", error=type(error).__name__)
+            self.inbox.forget_position()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), AWAY_SECONDS)
+            return 0
 
     async def _rest(self, awake: asyncio.Event, stop: asyncio.Event) -> None:
         """Wait for a command, a record, the end, or the next look at the clock, whatever comes first."""

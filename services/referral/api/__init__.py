@@ -1,0 +1,1 @@
+"""The HTTP face of a node: the same commands and queries as the command line, with problems that say what to do."""

@@ -1,0 +1,202 @@
+"""What the API takes and gives, as models: OpenAPI and JSON come from them, rules do not."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from referral.queries import ArrivalItem, CaseRow, RegisterItem, TimelineItem
+
+
+class Shape(BaseModel):
+    """A model that refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SectionIn(Shape):
+    """A section to send: its body by the section's schema, and the agencies that may read it."""
+
+    body: dict[str, Any]
+    readers: list[str] = Field(default_factory=list, description="None: those to whom the procedure owes it.")
+
+
+class ReasonIn(Shape):
+    """The coded reason for going on against a warning."""
+
+    rule: str = Field(examples=["T1"])
+    reason: str = Field(examples=["no_other_flight"])
+    second: str | None = Field(None, description="The second function, where two must stand behind it.")
+
+
+class AttestationIn(Shape):
+    """A function's word for what no section shows."""
+
+    rule: str = Field(examples=["B2"])
+    function: str = Field(examples=["guardian"])
+    date: date
+
+
+class MessageIn(Shape):
+    """One message as its author means it; audience, past and deadline follow from the case."""
+
+    act: dict[str, Any] = Field(description="The codes of this kind: see the reference of kinds.")
+    sections: dict[str, SectionIn] = Field(default_factory=dict)
+    function: str = Field("focal-point", description="The function of the author, never a name.")
+    role: str | None = Field(None, description="Only for the message that opens a case.")
+    to: dict[str, str] = Field(default_factory=dict, description="Agency to role: openings and side messages only.")
+    basis: Literal["consent", "guardian_consent", "best_interests", "life_risk", "legal_obligation"] = "consent"
+    priority: Literal["emergency", "urgent", "normal"] = "normal"
+    respond_by: str | None = Field(None, examples=["2026-10-01T12:00:00Z"])
+    in_reply_to: str | None = None
+    supersedes: str | None = None
+    occurred_at: str | None = None
+    reasons: list[ReasonIn] = Field(default_factory=list)
+    attested: list[AttestationIn] = Field(default_factory=list)
+
+
+class ConsentIn(Shape):
+    """What a person has consented to towards one agency."""
+
+    agency: str
+    role: str = Field(description="The role that the agency has or will have in the case.")
+    purposes: list[str]
+    classes: list[str]
+    valid_from: date
+    expires_at: date
+    section: dict[str, Any] = Field(description="The section `consent`: language, interpreter, what was said.")
+    person: int = Field(0, ge=0, le=99, description="0 the person, 1 and on the dependants by their place.")
+    given_by: Literal["individual", "guardian", "caregiver", "other"] = "individual"
+    state: Literal["given", "narrowed"] = "given"
+    function: str = "focal-point"
+
+
+class WithdrawalIn(Shape):
+    """Whose consent is withdrawn; it takes effect at once."""
+
+    person: int = Field(0, ge=0, le=99)
+    function: str = "focal-point"
+
+
+class OpenedOut(Shape):
+    """A case that was created here."""
+
+    case: str
+    spoken: str = Field(description="Eight characters for saying aloud.")
+
+
+class WarnedOut(Shape):
+    """A rule that spoke and was answered, or that only informs."""
+
+    rule: str
+    severity: str
+    sentence: str
+
+
+class SentOut(Shape):
+    """A message that was accepted: stored, and on its way."""
+
+    case: str
+    message: str
+    kind: str
+    warnings: list[WarnedOut]
+    flags: list[str]
+    also: list[str] = Field(description="Messages that had to go with it.")
+
+
+class RegisterOut(Shape):
+    """One register of a standing."""
+
+    value: str
+    tips: list[str]
+
+
+class VerdictOut(Shape):
+    """What became of a message."""
+
+    verdict: str
+    rule: str
+
+
+class StandingOut(Shape):
+    """Where a case stands, or stood as this node knew it."""
+
+    case: str
+    digest: str
+    registers: dict[str, RegisterOut]
+    wide: dict[str, str]
+    verdicts: dict[str, VerdictOut]
+    contested: list[str]
+    overtaken: list[str]
+    against: list[str]
+    missing: list[str]
+    flags: dict[str, list[str]]
+    responsible: str
+    members: dict[str, str]
+    next: list[str] = Field(description="The kinds that this agency may send now.")
+
+
+class AlarmOut(Shape):
+    """Something a person must look at."""
+
+    code: str
+    case: str
+    subject: str
+    since: datetime
+
+
+class CasesOut(Shape):
+    """The caseload, by what is due first."""
+
+    cases: list[CaseRow]
+
+
+class TimelineOut(Shape):
+    """Every message of a case, the past of each before it."""
+
+    case: str
+    spoken: str
+    training: bool
+    messages: list[TimelineItem]
+
+
+class RegisterPage(Shape):
+    """Every message with its receipts and proofs, as they came."""
+
+    messages: list[RegisterItem]
+
+
+class ArrivalsOut(Shape):
+    """Who has to be met or looked for, by the local time of the place of arrival."""
+
+    arrivals: list[ArrivalItem]
+
+
+class AlarmsOut(Shape):
+    """What a person must look at."""
+
+    alarms: list[AlarmOut]
+
+
+class SectionOut(Shape):
+    """The text of a section; the read was logged before it was given."""
+
+    case: str
+    message: str
+    section: str
+    body: dict[str, Any]
+
+
+class StateOut(Shape):
+    """Whether the node is up, and what it waits for."""
+
+    state: Literal["ok", "degraded"]
+    agency: str
+    network: str
+    training: bool
+    broker: Literal["ok", "away"]
+    notary: Literal["ok", "away", "none"]
+    waiting_for_proof: int
+    alarms: int
