@@ -190,6 +190,15 @@ def test_a_closed_vault_says_so(vault: Vault) -> None:
         vault.has_section("message", "one")
 
 
+def test_a_vault_is_not_made_in_a_folder_that_others_may_read(folder: Path, clock: Clock) -> None:
+    folder.mkdir(mode=0o755)
+    with pytest.raises(VaultExposed):
+        Vault.create(folder, cheap(), clock)
+    assert list(folder.iterdir()) == []
+    folder.chmod(0o700)
+    Vault.create(folder, cheap(), clock).close()
+
+
 # Signing.
 
 

@@ -293,7 +293,8 @@ class Store:
     def listen(self, wake: Callable[[int], None]) -> Callable[[], None]:
         """Call `wake` with the newest position after each commit of events in this process, in the thread that saved.
 
-        Returns what ends it. For an event loop: `store.listen(lambda _: loop.call_soon_threadsafe(event.set))`.
+        It comes after the commit, so it may not raise. Returns what ends it.
+        For an event loop: `store.listen(lambda _: loop.call_soon_threadsafe(event.set))`.
         """
         with self._woken:
             self._listeners.append(wake)

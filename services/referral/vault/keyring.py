@@ -71,19 +71,21 @@ class Keyring:
 
     @classmethod
     def make(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
-        """Make the file in `folder`, or raise `VaultExists`."""
+        """Make the file in `folder`; `VaultExists`, or `VaultExposed` if the folder is there and others may read it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
         connection = open_private(folder / FILE, MARK, SCHEMA, _TABLES)
-        if connection.execute(SQL["unlock"]).fetchone() is not None:
+        try:
+            _check_new(connection)
+            lock = unlock.lock()
+            secret = unlock.secret(lock)
+            # If we stop before this commit there are tables and no vault key: the next try goes on from there.
+            with immediate(connection) as cursor:
+                cursor.execute(SQL["insert_unlock"], (lock.kind, lock.salt, lock.cost.passes, lock.cost.memory))
+                _add_vault_key(cursor, secret, now())
+            return cls(connection, secret, now)
+        except BaseException:
             connection.close()
-            raise VaultExists
-        lock = unlock.lock()
-        secret = unlock.secret(lock)
-        with immediate(connection) as cursor:
-            cursor.execute(SQL["insert_unlock"], (lock.kind, lock.salt, lock.cost.passes, lock.cost.memory))
-            _add_vault_key(cursor, secret, now())
-        return cls(connection, secret, now)
+            raise
 
     @classmethod
     def open(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
@@ -235,7 +237,8 @@ def open_private(path: Path, mark: int, schema: int, tables: Sequence[str] = ())
     """Open a file of the vault, making it if `tables` are given; `VaultMissing`, or `VaultExposed` to others."""
     if not tables and not path.is_file():
         raise VaultMissing
-    if path.exists() and (path.parent.stat().st_mode | path.stat().st_mode) & 0o077:
+    mode = path.parent.stat().st_mode | (path.stat().st_mode if path.exists() else 0)
+    if mode & 0o077:
         raise VaultExposed
     connection = connect(path, journal="TRUNCATE", secure_delete=True)
     try:
@@ -244,6 +247,11 @@ def open_private(path: Path, mark: int, schema: int, tables: Sequence[str] = ())
         connection.close()
         raise
     return connection
+
+
+def _check_new(connection: Any) -> None:
+    if connection.execute(SQL["unlock"]).fetchone() is not None:
+        raise VaultExists
 
 
 def _add_vault_key(cursor: Cursor, secret: bytes, now: datetime) -> None:
