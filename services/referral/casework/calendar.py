@@ -25,10 +25,10 @@ _LONGEST: Final = 3_700  # days looked ahead; a calendar that never works is ref
 @cache
 def public_holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
     """Return the public holidays of one year; none where the library does not know the place."""
-    if country not in holidays.list_supported_countries():
-        return frozenset()
-    known = subdivision if subdivision in holidays.list_supported_countries()[country] else None
-    return frozenset(holidays.country_holidays(country, subdiv=known, years=year))
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+    except NotImplementedError:  # the library's word for a place that it does not know
+        return public_holidays(country, None, year) if subdivision else frozenset()
 
 
 def is_working(calendar: Calendar, day: date) -> bool:

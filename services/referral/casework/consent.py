@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from contracts.encoding import day as parse_day
 from contracts.procedure import procedure
 from contracts.standing import Message, consents
-from contracts.vocabulary import ConsentState, Purpose
+from contracts.vocabulary import ConsentState, DataClass, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from contracts.procedure import Procedure
     from contracts.sections import SectionModel
 
+ANSWER: Final = "answer"
 # Which purpose a section needs besides its class: travel for what tells where the person will be, else sharing.
 _TRAVEL: Final = frozenset({"itinerary", "arrival_time", "meeting", "departure"})
 # What the section table calls a consent of its own (sections.icp.v1.toml, `needs`), in the words of consents.
@@ -39,6 +40,14 @@ SPECIAL_PURPOSES: Final[Mapping[str, Purpose]] = MappingProxyType(
 def purpose_of(section: str) -> Purpose:
     """Return the purpose a consent must name so that `section` may be shared."""
     return Purpose.TRAVEL if section in _TRAVEL else Purpose.SHARE_AGENCY
+
+
+def class_of(table: Procedure, section: str, body: SectionModel | None = None) -> str:
+    """Return what a section weighs: answers as the heaviest section they answer for, the others as the table says."""
+    asked = [line.section for line in getattr(body, "answers", ())]
+    if not asked:
+        return table.sections[section].highest
+    return max(table.sections[name].highest if name in table.sections else DataClass.P4 for name in asked)
 
 
 def persons_of(section: SectionModel) -> tuple[int, ...]:
@@ -107,9 +116,14 @@ class Consents:
         return all(self.covers(agency, label, purpose or purpose_of(section), day, person) for person in persons)
 
     def readable(self, agency: str, label: str, section: str, person: int = 0) -> bool:
-        """Whether `agency` may read a `section` of class `label` that it holds: consent ends that, expiry does not."""
+        """Whether `agency` may read a `section` of class `label` that it holds: consent ends that, expiry does not.
+
+        An answer was weighed when it was sent (`class_of`), so that a consent merely given does not shut it.
+        """
         scope = self.scope(agency, purpose_of(section), person)
-        return scope is not None and scope.state is not ConsentState.WITHDRAWN and label in scope.classes
+        if scope is None or scope.state is ConsentState.WITHDRAWN:
+            return False
+        return label in scope.classes or (section == ANSWER and scope.state is ConsentState.GIVEN)
 
     def relied_on(self, agency: str, section: str, person: int = 0) -> tuple[str, ...]:
         """Return the content ids of the consents on which sending `section` to `agency` rests."""

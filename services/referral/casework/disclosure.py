@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts.vocabulary import P1, Basis, DataClass
-from referral.casework.consent import SPECIAL_PURPOSES
+from contracts.vocabulary import P1, Basis
+from referral.casework.consent import ANSWER, SPECIAL_PURPOSES, class_of
 from referral.casework.refusals import (
     AsylumStandsBetween,
     ClassTooHigh,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from contracts.sections import SectionModel
     from referral.casework.consent import Consents
 
-ANSWER: Final = "answer"
 AS_CORRECTED: Final = "as the section corrected"
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -192,12 +191,7 @@ class _Check:
         return self._facts.basis == Basis.LIFE_RISK and two and lasts
 
     def _class(self, section: str) -> str:
-        """Return what a section weighs: for answers the heaviest section asked for, else the class of the table."""
-        table = self._procedure.sections
-        asked = [line.section for line in getattr(self._facts.bodies.get(section), "answers", ())]
-        if not asked:
-            return table[section].highest
-        return max(table[name].highest if name in table else DataClass.P4 for name in asked)
+        return class_of(self._procedure, section, self._facts.bodies.get(section))
 
 
 _UNMET: Final[Mapping[str, type[DisclosureRefused]]] = MappingProxyType(

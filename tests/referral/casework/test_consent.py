@@ -11,7 +11,7 @@ from casework_situations import ALL_CLASSES, NOW, TABLE, consent, section
 from contracts.standing import Message
 from contracts.standing import consents as fold_consents
 from contracts.vocabulary import Purpose
-from referral.casework.consent import Consents, persons_of, purpose_of
+from referral.casework.consent import Consents, class_of, persons_of, purpose_of
 
 if TYPE_CHECKING:
     from contracts.content import Content
@@ -128,6 +128,17 @@ def test_dependants_consent_one_by_one() -> None:
     assert persons_of(section("identity")) == (0,)
     assert not Consents.of([first]).reaches("hu-ngo", "dependants", "P2", TODAY, body=dependants)
     assert Consents.of([first, second]).reaches("hu-ngo", "dependants", "P2", TODAY, body=dependants)
+
+
+def test_an_answer_weighs_what_it_answers_and_is_not_shut_by_a_consent_that_covered_it() -> None:
+    held = Consents.of([consent("hu-fp", classes=("P1",))])
+    narrowed = Consents.of([consent("hu-fp", state="narrowed", classes=("P1",))])
+
+    assert class_of(TABLE, "answer", section("answer")) == "P1"
+    assert class_of(TABLE, "answer") == "P3"
+    assert class_of(TABLE, "identity", section("identity")) == "P2"
+    assert held.readable("hu-fp", "P3", "answer")
+    assert not narrowed.readable("hu-fp", "P3", "answer")
 
 
 STEPS = st.tuples(

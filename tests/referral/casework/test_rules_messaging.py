@@ -39,6 +39,20 @@ def test_a_section_without_consent_is_blocked_for_each_reader_without_it() -> No
     assert ids(replace(asked, consents=consents("hu-fp", "hu-iom"))) == []
 
 
+def test_an_answer_needs_consent_for_what_it_answers() -> None:
+    answering = situation(
+        "clarification-reply",
+        {"answer": "answered"},
+        sending=sections("answer"),
+        readers={"answer": ("hu-fp", "be-fp")},
+        consents=Consents.of([consent("hu-fp", classes=("P1",))]),
+    )
+    heavier = [{"question_id": "q1", "section": "documents", "answer": "They are held."}]
+
+    assert ids(answering) == []
+    assert ids(replace(answering, sending={"answer": section("answer", answers=heavier)})) == ["M1"]
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [

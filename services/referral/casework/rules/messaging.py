@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.sections import free_texts
 from contracts.sections.journey import Departure
 from contracts.sections.person import SafeContact
-from referral.casework.consent import SPECIAL_PURPOSES
+from referral.casework.consent import SPECIAL_PURPOSES, class_of
 from referral.casework.rules.kinds import (
     CONFIRMATION,
     EVERY,
@@ -34,17 +34,19 @@ HEALTH_CONTACT_WITHIN: Final = timedelta(hours=24)
 
 def consent_covers(situation: Situation) -> Iterator[Breach]:
     """M1: for each section that the table puts under consent, one in force names reader, class and purpose."""
-    for name, section in situation.sending.items():
+    for name in situation.sending:
         line = situation.procedure.carry(situation.kind, name)
         needs = [need for need in line.needs if need == "consent" or need in SPECIAL_PURPOSES] if line else []
-        label = situation.procedure.sections[name].highest if line else ""
-        for reader in situation.readers.get(name, ()):
+        for reader in sorted(set(situation.readers.get(name, ())) - {situation.agency}):
             for need in needs:
-                purpose = SPECIAL_PURPOSES.get(need)
-                if not situation.consents.reaches(
-                    reader, name, label, situation.now.date(), body=section, purpose=purpose
-                ):
+                if not _is_covered(situation, name, reader, SPECIAL_PURPOSES.get(need)):
                     yield Breach(f"{name}, {reader}: no {need} in force.")
+
+
+def _is_covered(situation: Situation, name: str, reader: str, purpose: str | None) -> bool:
+    body = situation.sending[name]
+    label, day = class_of(situation.procedure, name, body), situation.now.date()
+    return situation.consents.reaches(reader, name, label, day, body=body, purpose=purpose)
 
 
 def no_identity_in_step_1(situation: Situation) -> Iterator[Breach]:
