@@ -1,6 +1,6 @@
 """The rules of domain.md 3.1 that look at one message before it is sent: T1 to T13, K1 to K8, M1 to M8, B1 to B3.
 
-`check(kind, situation)` returns what they find; `weigh` says whether the message may go, and which guards it carries.
+`check(kind, situation)` returns what they find; what that means for the message is decided where it is composed.
 A rule is a small pure function in the file of its letter, listed there with id, severity, source, kinds and a sentence.
 """
 
@@ -12,7 +12,6 @@ from referral.casework.rules import child, messaging, risk, travel
 from referral.casework.rules.risk import risk_floor
 from referral.casework.rules.rule import Breach, Finding, Rule, Severity
 from referral.casework.rules.situation import Sent, Situation
-from referral.casework.rules.weighing import Weighed, weigh
 
 RULES: Final[tuple[Rule, ...]] = (*travel.RULES, *risk.RULES, *messaging.RULES, *child.RULES)
 
@@ -35,9 +34,7 @@ __all__ = [
     "Sent",
     "Severity",
     "Situation",
-    "Weighed",
     "check",
     "risk_floor",
     "rules_of",
-    "weigh",
 ]
