@@ -60,10 +60,6 @@ class Case:
         """Whether its act names a target and may hold a whole act for it."""
         return bool(self.kind(m)["act"].get("new", {}).get("type") == "act")
 
-    def replaces(self, m: str) -> str | None:
-        """Return the message in whose place `m` puts another act."""
-        return str(self.act(m)["target"]) if self.is_correction(m) and "new" in self.act(m) else None
-
     def is_root(self, m: str) -> bool:
         """Whether `m` opens the case: of an opening kind, after nothing, by the agency that the case fits."""
         return not self.named(m) and bool(self.kind(m).get("opening")) and self.messages[m].get("case_fits", True)
@@ -140,7 +136,7 @@ class Case:
                 return "refused", "format"
             if not self.invited(m):
                 return "refused", "member"
-        unfit = self._unfit(m)
+        unfit = self._unfit(m, self.act(m))
         if unfit:
             return "void", unfit
         rule = rules.broken(self, m, self.act(m))
@@ -160,7 +156,7 @@ class Case:
         if self.is_correction(m) and self.act(m)["target"] not in self.past(m):
             return "pending", ""
         if self.kind(m)["nature"] == "fact":
-            unfit = self._unfit(m)
+            unfit = self._unfit(m, self.act(m))
             return ("void", unfit) if unfit else ("effective", "")
         variant, role = rules.variant(self, m, self.act(m)) or {}, self.messages[m]["role"]
         allowed = {"member", "invited", role} & set(self.kind(m)["from"])
@@ -169,17 +165,22 @@ class Case:
         now = variant.get("protection") and allowed and role in self.given_roles[self.sender(m)]
         return ("effective" if now else "pending"), ""
 
-    def _unfit(self, m: str) -> str:
-        """Return why a correction corrects nothing: its target is wrong, or the replacement does not fit it."""
+    def _unfit(self, m: str, act: Act) -> str:
+        """Return why a correction with this act corrects nothing: its target, or a replacement that does not fit.
+
+        What replaces a correction has to be a right correction itself, in its place.
+        """
         if not self.is_correction(m):
             return ""
-        act, target = self.act(m), self.act(m)["target"]
+        target = act["target"]
         if target not in self.past(m) or self.sender(target) != self.sender(m):
             return "target"
-        if self.kind(target)["nature"] != "fact" or (self.is_correction(target) and "new" in act):
-            return "target"  # of a correction only a section is corrected: its replacement is followed by another
-        fitting = "new" not in act or fits(act["new"], self.kind(target)["act"], self.table)
-        return "" if fitting else "target"
+        if self.kind(target)["nature"] != "fact":
+            return "target"
+        if "new" not in act:
+            return ""
+        fitting = fits(act["new"], self.kind(target)["act"], self.table)
+        return self._unfit(target, act["new"]) if fitting else "target"
 
     def late(self, m: str) -> bool:
         """Whether `m`, whole and counting, was sent over 24 hours before something of its sender in its past."""

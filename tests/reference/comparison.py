@@ -76,12 +76,12 @@ def first_difference(seed: int, longest: int = LONGEST) -> Difference | None:
     history = draw(rng, TABLE, longest)
     arriving = rng.sample(history, len(history))
     without = arriving[:-1]
-    asked = [("all at once", arriving), ("all at once", without), ("last given back", arriving)]
-    if seed % 4 == 0:
-        asked.append(("one by one", arriving))
-    for way, messages in asked:
-        if differs(way, messages):
-            return minimised(way, messages)
+    expected, expected_without = (fold(messages, TABLE, name=CASE) for messages in (arriving, without))
+    if all_at_once(without) != expected_without:
+        return minimised("all at once", without)
+    for way, ask in WAYS.items():
+        if ask(arriving) != expected:
+            return minimised(way, arriving)
     return None
 
 

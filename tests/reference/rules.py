@@ -253,7 +253,7 @@ def _may_settle(before: Standing, register: str, value: str) -> bool:
 def sets(case: Case, m: str, act: Act) -> dict[str, str]:
     """Return register -> value for what the message sets with this act."""
     if case.is_correction(m):
-        return _reopening(case, m)
+        return _reopening(case, act)
     matching = variant(case, m, act)
     if matching is None:
         return {}
@@ -291,15 +291,15 @@ def _seats(case: Case, m: str) -> dict[str, str]:
     return found
 
 
-def _reopening(case: Case, m: str) -> dict[str, str]:
+def _reopening(case: Case, act: Act) -> dict[str, str]:
     """Return what a correction sets by itself: the case open again, when its replacement raises an alarm.
 
     What has no effect (refused, parked) raises none in another form either.
     """
-    target = case.replaces(m)
-    if target is None or case.verdict(target)[0] not in ALIVE:
+    target = act["target"]
+    if "new" not in act or case.verdict(target)[0] not in ALIVE:
         return {}
-    return {"case": "open"} if sets(case, target, case.act(m)["new"]).get("case") == "open" else {}
+    return {"case": "open"} if sets(case, target, act["new"]).get("case") == "open" else {}
 
 
 def strength(case: Case, m: str, act: Act) -> int:

@@ -23,7 +23,9 @@ class Standing:
     def __init__(self, case: Case, ids: frozenset[str]) -> None:
         self.case, self.table = case, case.table
         self.alive = sorted(m for m in ids if case.verdict(m)[0] in ALIVE)
-        self.acts: dict[str, Act] = {m: self._act(m) for m in self.alive}
+        self.acts: dict[str, Act] = {}
+        for m in sorted(self.alive, key=lambda m: -len(case.past(m))):  # a correction before what it corrects
+            self.acts[m] = self._act(m)
         self.sets = {m: rules.sets(case, m, self.acts[m]) for m in self.alive}
         removed = {m for m in self.alive if self._author_removed(m)}
         self.stopping = [m for m in self.alive if m not in removed]
@@ -44,13 +46,12 @@ class Standing:
     def _act(self, m: str) -> Act:
         """Return what stands in the place of `m`: its own act, or of the last corrections the strongest."""
         case = self.case
-        correcting = [c for c in self.alive if case.replaces(c) == m]
+        new = {c: act["new"] for c, act in self.acts.items() if case.is_correction(c) and "new" in act}
+        correcting = [c for c in new if self.acts[c]["target"] == m]
         last = [c for c in correcting if not any(c in case.past(d) for d in correcting)]
         if not last:
             return case.act(m)
-        chosen = min(last, key=lambda c: (-rules.strength(case, m, case.act(c)["new"]), c))
-        new: Act = case.act(chosen)["new"]
-        return new
+        return dict(new[min(last, key=lambda c: (-rules.strength(case, m, new[c]), c))])
 
     # -- overtaken and against ----------------------------------------------------------------------
     def _author_removed(self, m: str) -> bool:
