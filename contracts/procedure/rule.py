@@ -148,6 +148,11 @@ class Kind:
         """Whether it says what happened: never refused by a rule, flagged instead."""
         return self.nature == "fact"
 
+    @property
+    def travels(self) -> bool:
+        """Whether it is a report of a person on the way: a fact that moves a travel register."""
+        return self.fact and any(one.register.family == "travel" for variant in self.variants for one in variant.sets)
+
 
 @dataclass(frozen=True, slots=True)
 class Family:

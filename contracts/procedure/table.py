@@ -111,7 +111,7 @@ def parse(table: Mapping[str, Any]) -> Procedure:
     families = read_families(top.child("register"))
     travelling = _travelling(top.child("travelling"), families)
     kinds = Kinds(families, roles, travelling).read(top.child("kind"))
-    _check_act_sections(top, kinds)
+    _check_limits(kinds)
     section, carry, reply = top.maybe("section"), top.maybe("carry"), top.maybe("reply")
     sections = read_sections(section) if section else {}
     return Procedure(
@@ -137,12 +137,14 @@ def _travelling(line: Line, families: Mapping[str, Family]) -> tuple[str, ...]:
     return line.words(families["travel"].order)
 
 
-def _check_act_sections(top: Line, kinds: Mapping[str, Kind]) -> None:
-    """Refuse a table whose acts name sections although it has none."""
-    for kind in kinds.values():
-        for field in kind.act.values():
-            if field.type == "section" and field.required and top.maybe("section") is None:
-                top.refuse("section is missing: acts name sections.")
+def _check_limits(kinds: Mapping[str, Kind]) -> None:
+    """Refuse a `fresh` whose limit no message ever sets: nothing would ever be fresh."""
+    variants = [(kind, at, variant) for kind in kinds.values() for at, variant in enumerate(kind.variants, start=1)]
+    known = {setting.register.written for _, _, variant in variants for setting in variant.sets}
+    for kind, at, variant in variants:
+        for place, name in enumerate(variant.fresh, start=1):
+            if name.plain and name.written != "risk" and f"limit:{name.written}" not in known:
+                Line(f"kind.{kind.name}.when[{at}].fresh[{place}]", name).refuse("no message sets this limit.")
 
 
 def _canonical(table: Mapping[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ Source: standing.md 2 and 3.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -16,13 +17,13 @@ from contracts.encoding import blake, compact
 from contracts.standing.clock import Clock, clock_at
 from contracts.standing.fold import history_of, name_agencies, put, settled_ids
 from contracts.standing.history import HISTORY_SETTLED, History, bits
-from contracts.standing.judgement import judge
-from contracts.standing.message import EFFECTIVE, Message, Register, Verdict
+from contracts.standing.judgement import Case, judge
+from contracts.standing.message import EFFECTIVE, PARKED, PENDING, VOID, Message, Register, Verdict
 from contracts.standing.options import next_kinds
 from contracts.standing.past import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from contracts.procedure import Procedure
 
@@ -119,6 +120,32 @@ class Standing:
                 if others:
                     found |= {at, *bits(others)}
         return history.ids(found)
+
+    @cached_property
+    def alarms(self) -> tuple[str, ...]:
+        """The parked contents that speak of a person on the way: "shown as an alarm even when parked", sorted."""
+        kinds = self._history.procedure.kinds
+        return tuple(
+            sorted(one.id for one, found in self._judged() if found.verdict.name == PARKED and kinds[one.kind].travels)
+        )
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the set, sorted."""
+        return tuple(sorted(self._history.index))
+
+    def side_verdict(self, message: Message, sides: Collection[str] = ()) -> Verdict:
+        """Return the verdict of a side decision on its core past; `sides` are the side contents that are held.
+
+        Its audience is its named readers, so that rule does not ask for all members.
+        """
+        core = replace(message, after=tuple(one for one in message.after if one not in sides))
+        past, gap = self._history.place(core)
+        if gap:
+            return Verdict(PENDING)
+        case = Case(core, core.act, Past(self._history, past, judge), gap)
+        rule = case.broken(case.variant(), audience=False)
+        return Verdict(VOID, rule) if rule else Verdict(EFFECTIVE)
 
     def past(self, content: str) -> frozenset[str]:
         """Return the ids of the held past of a held content."""
