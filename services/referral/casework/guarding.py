@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from referral.casework.intent import Intent, Override
     from referral.casework.rules import Rule
 
+# A fact is never refused for what it tells, but what it carries can be left out: these block in facts too.
+ABOUT_SECTIONS = ("M1", "M2", "M6", "M7")
 ARRIVING = ("reception", "mission_origin", "requested")
 
 
@@ -47,9 +49,11 @@ def guard(
 ) -> Guarded:
     """Put every rule of the kind to the message; raise `RuleBroken` or `ReasonMissing` for the first that stops it."""
     situation = _situation(view, intent, role, audience, models, readers, past, now)
+    silent = {rule.id for rule in RULES if rule.silent}
     guards: list[Mapping[str, Any]] = [
         {"rule": one.rule, "result": "attested", "function": one.function, "date": one.date.isoformat()}
         for one in intent.attested
+        if one.rule not in silent
     ]
     warnings: list[Finding] = []
     flags: list[str] = []
@@ -58,13 +62,13 @@ def guard(
         if not rule.applies(intent.kind):
             continue
         found = rule.check(situation)
-        reason = _weigh(rule, found, intent, fact=fact)
+        reason = _weigh(rule, found, intent, fact=fact and rule.id not in ABOUT_SECTIONS)
         warnings += [one for one in found if one.severity is not Severity.FLAG]
         flags += [
             rule.id for one in found if one.severity is Severity.FLAG or (fact and one.severity is Severity.BLOCK)
         ]
         if not rule.silent:
-            guards += _written(rule, found, reason, attested=situation.attests(rule.id))
+            guards += _written(rule, found, reason, situation)
     return Guarded(tuple(guards), tuple(warnings), tuple(dict.fromkeys(flags)))
 
 
@@ -90,12 +94,16 @@ def _two(given: Override, intent: Intent) -> bool:
 
 
 def _written(
-    rule: Rule, found: tuple[Finding, ...], reason: Override | None, *, attested: bool
+    rule: Rule, found: tuple[Finding, ...], reason: Override | None, situation: Situation
 ) -> list[Mapping[str, Any]]:
+    """Say what became of a rule: two functions override, one function stands for its reason, else it passed."""
+    if reason is not None and reason.second:
+        return [{"rule": rule.id, "result": "overridden", "reason": reason.reason, "second": reason.second}]
     if reason is not None:
-        second = {"second": reason.second} if reason.second else {}
-        return [{"rule": rule.id, "result": "overridden", "reason": reason.reason, **second}]
-    return [] if found or attested else [{"rule": rule.id, "result": "passed"}]
+        today = situation.now.date().isoformat()
+        word = {"function": situation.function, "date": today, "reason": reason.reason}
+        return [{"rule": rule.id, "result": "attested", **word}]
+    return [] if found or situation.attests(rule.id) else [{"rule": rule.id, "result": "passed"}]
 
 
 def _situation(

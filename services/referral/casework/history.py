@@ -7,6 +7,7 @@ and takes no part; what the fold refuses, because its sender never had a seat, i
 from __future__ import annotations
 
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from contracts.standing import Standing, fold
@@ -101,11 +102,28 @@ class History:
         return found
 
     def ordered(self) -> list[Entry]:
-        """Return every entry, the past of each before it; side contents stand where they came."""
-        depth: dict[str, int] = {}
-        for place, (name, _) in enumerate(self.case.entries.items()):
-            depth[name] = len(self.standing.past(name)) if name in self.standing.verdicts else place
-        return sorted(self.case.entries.values(), key=lambda entry: (depth[entry.content.id], entry.content.id))
+        """Return every entry, the past of each before it, and otherwise by the time it was sent: the same on every node."""
+        return list(self._order)
+
+    @cached_property
+    def _order(self) -> tuple[Entry, ...]:
+        entries = self.case.entries
+        waiting = {name: sum(one in entries for one in set(entry.content.after)) for name, entry in entries.items()}
+        later: dict[str, list[str]] = {}
+        for name, entry in entries.items():
+            for one in set(entry.content.after):
+                later.setdefault(one, []).append(name)
+        ready = [(entries[name].content.sent_at, name) for name, many in waiting.items() if not many]
+        heapify(ready)
+        found = []
+        while ready:
+            _, name = heappop(ready)
+            found.append(entries[name])
+            for child in later.get(name, ()):
+                waiting[child] -= 1
+                if not waiting[child]:
+                    heappush(ready, (entries[child].content.sent_at, child))
+        return tuple(found)
 
     @cached_property
     def consents(self) -> Consents:

@@ -52,8 +52,9 @@ def seal_sections(node: Node, content_id: str, sections: tuple[Section, ...]) ->
 
 def open_sections(node: Node, case: Case, entry: Entry) -> Iterator[tuple[str, Section | None]]:
     """Yield (commitment, section) of a message for what was stored with it; None where it was erased."""
+    waiting = {event.originator_version: event for event in case.pending_events}
     for version in entry.versions:
-        stored = node.store.event(case.case, version)
+        stored = waiting.get(version) or node.store.event(case.case, version)
         for commitment, sealed in stored.sections.items():
             content_id = entry.content.id
             if (content_id, commitment) in case.erased or node.vault.is_section_erased(content_id, commitment):
