@@ -74,6 +74,7 @@ from contracts.tlog.tiles import (
     read_path,
     tile_at,
     tiles_needed,
+    width_at,
     write_bundle,
 )
 
@@ -138,6 +139,7 @@ __all__ = [
     "verify_inclusion",
     "verify_note",
     "verify_proof",
+    "width_at",
     "write_bundle",
     "write_unwitnessed",
 ]

@@ -1,21 +1,32 @@
 """Is what the files say what was signed? Everything is recomputed from the entries, and a damaged file is named.
 
 The signed root decides. If the entries lead to it, every tile that differs from what they give is damaged; if they do
-not, but do with the leaf hashes of the tiles in place of the bundles that disagree, those bundles are. Where neither
+not, but do with the leaf hashes of the tiles in place of the bundles that are blamed, those bundles are. Where neither
 explains the root, all files that disagree are named.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from contracts.tlog import HASH_SIZE, TILE_WIDTH, Tile, TileRefused, leaf_hash, read_hashes, tile_at
+from contracts.tlog import (
+    HASH_SIZE,
+    TILE_WIDTH,
+    Tile,
+    TileRefused,
+    leaf_hash,
+    read_hashes,
+    tile_at,
+    tree_root,
+    width_at,
+)
 from notary.edge import Edge
 from notary.errors import LogDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from notary.tiles import TileFiles
 
@@ -30,13 +41,14 @@ class Audit:
 
 def audit(files: TileFiles, size: int, root: bytes) -> Audit:
     """Recompute the log of `size` entries from its files and hold it against `root`; streams, one bundle at a time."""
-    found = _recompute(files, size, lambda number: _bundle_leaves(files, number, size))
+    found = _recompute(files, size, partial(_bundle_leaves, files, size))
     if found.edge.root() == root:
         return found
     doubtful = _disagreeing(files, size)
-    mended = _recompute(files, size, lambda number: _mended_leaves(files, number, size, doubtful))
-    if mended.edge.root() == root:
-        return Audit(mended.edge, mended.damaged | set(doubtful.values()))
+    for blamed in _blamed(files, size, doubtful):
+        mended = _recompute(files, size, partial(_mended_leaves, files, size, blamed))
+        if mended.edge.root() == root:
+            return Audit(mended.edge, mended.damaged | {doubtful[number] for number in blamed})
     return Audit(found.edge, found.damaged | set(doubtful.values()) or {"checkpoint"})
 
 
@@ -66,9 +78,7 @@ def _matches_above(files: TileFiles, tile: Tile, size: int) -> bool:
     above = tile_at((tile.level or 0) + 1, tile.number // TILE_WIDTH, size)
     if above is None or tile.width != TILE_WIDTH:
         return True
-    grown = Edge()
-    grown.grow_hashes(files.hashes(tile))
-    return files.hashes(above)[tile.number % TILE_WIDTH] == grown.root()
+    return files.hashes(above)[tile.number % TILE_WIDTH] == tree_root(files.hashes(tile))
 
 
 def _recompute(files: TileFiles, size: int, leaves: Callable[[int], tuple[bytes, ...]]) -> Audit:
@@ -119,7 +129,7 @@ def _read_hashes(files: TileFiles, tile: Tile) -> tuple[bytes, ...]:
         return (bytes(HASH_SIZE),) * tile.width
 
 
-def _bundle_leaves(files: TileFiles, number: int, size: int) -> tuple[bytes, ...]:
+def _bundle_leaves(files: TileFiles, size: int, number: int) -> tuple[bytes, ...]:
     return tuple(leaf_hash(entry) for entry in _read_entries(files, _at(None, number, size)))
 
 
@@ -128,11 +138,30 @@ def _disagreeing(files: TileFiles, size: int) -> dict[int, str]:
     return {
         number: _at(None, number, size).path
         for number in _bundles(size)
-        if _bundle_leaves(files, number, size) != _read_hashes(files, _at(0, number, size))
+        if _bundle_leaves(files, size, number) != _read_hashes(files, _at(0, number, size))
     }
 
 
-def _mended_leaves(files: TileFiles, number: int, size: int, doubtful: dict[int, str]) -> tuple[bytes, ...]:
-    if number in doubtful:
+def _blamed(files: TileFiles, size: int, doubtful: Iterable[int]) -> Iterator[frozenset[int]]:
+    """Yield which of the bundles that disagree with their tiles may be wrong: those that the row above is against.
+
+    Of an unfinished bundle and its tile no row above knows; either may be wrong.
+    """
+    blamed = frozenset(number for number in doubtful if not _matches_row_above(files, number, size))
+    yield blamed
+    if size // TILE_WIDTH in blamed:
+        yield blamed - {size // TILE_WIDTH}
+
+
+def _matches_row_above(files: TileFiles, number: int, size: int) -> bool:
+    above = tile_at(1, number // TILE_WIDTH, size)
+    if above is None or width_at(None, number, size) != TILE_WIDTH:
+        return False
+    root = tree_root(_bundle_leaves(files, size, number))
+    return _read_hashes(files, above)[number % TILE_WIDTH] == root
+
+
+def _mended_leaves(files: TileFiles, size: int, blamed: frozenset[int], number: int) -> tuple[bytes, ...]:
+    if number in blamed:
         return _read_hashes(files, _at(0, number, size))
-    return _bundle_leaves(files, number, size)
+    return _bundle_leaves(files, size, number)
