@@ -88,12 +88,17 @@ class Demand:
         return frozenset(one.value.written for one in self.allowed) if plain else frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setting:
-    """A register and the value that it gets."""
+    """A register and the value that it gets; `every`: one for each entry of an array, or of the audience."""
 
     register: Text
     value: Text
+
+    @cached_property
+    def every(self) -> bool:
+        """Whether it sets any number of registers."""
+        return bool(self.register.every) or "audience" in self.register.holes
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def consents(procedure: Procedure, messages: Iterable[Message]) -> Mapping[str, 
     Core contents set nothing here; they only carry `after`, so that a consent given anew lies behind the one before.
     """
     history = History(procedure, frozenset())
-    for message in in_order({one.id: one for one in messages}):
+    for message in in_order({one.id: one for one in messages if one.kind in procedure.kinds}):
         past = history.place(message)[0]
         case = Case(message, message.act, Past(history, past, judge), gap=False)
         held = case.kind.side == "held"

@@ -310,11 +310,12 @@ class Case:
             return found
         extra = variant.sets_flagged if flagged else variant.sets_unflagged
         for setting in (*variant.sets, *extra) if extra else variant.sets:
-            register, value = setting.register, setting.value
-            if len(register.pieces) == 1 == len(value.pieces):
-                found[register.written] = value.written
-            else:
-                found.update(self._set(setting))
+            if setting.every:
+                found.update(self._set_each(setting))
+                continue
+            register, value = self.fill(setting.register), self.fill(setting.value)
+            if register is not None and value is not None:
+                found[register] = value if value != PRELIMINARY else self._folded(register)
         return found
 
     def _alarm(self) -> dict[str, str]:
@@ -325,22 +326,20 @@ class Case:
                 return {"case": "open"}
         return {}
 
-    def _set(self, setting: Setting) -> Iterator[tuple[str, str]]:
+    def _set_each(self, setting: Setting) -> Iterator[tuple[str, str]]:
+        """Yield one register for each entry of an array, or for each agency of an opening's audience."""
         if setting.register.written == "member:{audience}":
             yield from self._seats()
             return
-        every = setting.register.every
-        for entry in self.act.get(every, ()) if every else (None,):
+        for entry in self.act.get(setting.register.every, ()):
             register, value = self.fill(setting.register, entry), self.fill(setting.value, entry)
             if register is not None and value is not None:
-                yield register, self._folded(register, value)
+                yield register, value
 
-    def _folded(self, register: str, value: str) -> str:
-        """Return the value under which it folds: "`unknown` as medium"."""
-        if value != PRELIMINARY:
-            return value
+    def _folded(self, register: str) -> str:
+        """Return the value under which a preliminary one folds: "`unknown` as medium"."""
         rank = self.history.procedure.registers[register.split(":", 1)[0]].rank
-        return PRELIMINARY_FOLDS_AS if PRELIMINARY not in rank and PRELIMINARY_FOLDS_AS in rank else value
+        return PRELIMINARY_FOLDS_AS if PRELIMINARY not in rank and PRELIMINARY_FOLDS_AS in rank else PRELIMINARY
 
     def _seats(self) -> Iterator[tuple[str, str]]:
         """Yield what an opening seats: `requested` at once, all others invited, the sender in its role."""

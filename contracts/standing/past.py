@@ -306,9 +306,28 @@ class Past:
             key = ("replaced", held, 0)
             found: Replacements | None = self.history.memo.get(key)
             if found is None:
-                found = self.history.memo[key] = self._compare(self._replacements(held))
+                found = self._one_more(held) or self._compare(self._replacements(held))
+                self.history.memo[key] = found
             self._replaced = found
         return self._replaced
+
+    def _one_more(self, held: int) -> Replacements | None:
+        """Return the replacements of `held` from those without its latest correction, where that one stands alone."""
+        history, at = self.history, held.bit_length() - 1
+        rest: Replacements | None = history.memo.get(("replaced", held ^ 1 << at, 0))
+        message = history.messages[at]
+        target = history.index.get(message.act["target"], -1)
+        if rest is None or "new" not in message.act or not history.acting >> target & 1 or target in rest.outcomes:
+            return None
+        if history.corrections >> target & 1 or not history.may_correct(target, history.ancestors[at], message.sender):
+            return None
+        one = self._compare({target: self.replacement(target, message.act["new"])})
+        return Replacements(
+            {**rest.outcomes, **one.outcomes},
+            _united(rest.added, one.added),
+            _united(rest.removed, one.removed),
+            rest.families | one.families,
+        )
 
     def _compare(self, outcomes: Mapping[int, Outcome]) -> Replacements:
         """Return what these outcomes change against the acts that were sent."""
@@ -372,3 +391,7 @@ class Past:
         end = f":{itinerary}"
         names = (name for name in self.history.families.get("approval", ()) if name.endswith(end))
         return {name.split(":", 2)[1]: value for name in names if (value := self.value(name)) != UNSET}
+
+
+def _united(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return {**one, **{register: one.get(register, 0) | mask for register, mask in other.items()}}

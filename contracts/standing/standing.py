@@ -228,7 +228,7 @@ class Standing:
     def add(self, message: Message) -> Standing:
         """Return the standing of this set with one more content."""
         history = self._history
-        if message.id in history.index or not history.procedure.kinds[message.kind].core:
+        if message.id in history.index or not _is_core(history.procedure, message):
             return self
         if self._turns_back(message):
             held = {one.id: one for one in (*history.messages, message)}
@@ -253,10 +253,17 @@ class Standing:
 
 
 def fold(procedure: Procedure, messages: Iterable[Message], *, case: str, procedure_name: Any = None) -> Standing:
-    """Return the standing of a set of messages, given in any order; side kinds are no part of it.
+    """Return the standing of a set of messages, given in any order.
+
+    Side kinds are no part of it. A kind that this procedure does not know counts as not held: what names it waits
+    behind a gap until the node is upgraded.
 
     `procedure_name` is what the digest's document calls the procedure: name and hash, unless another value is given.
     """
-    core = {one.id: one for one in messages if procedure.kinds[one.kind].core}
+    core = {one.id: one for one in messages if _is_core(procedure, one)}
     name = procedure.reference if procedure_name is None else procedure_name
     return Standing(history_of(procedure, core), case, name)
+
+
+def _is_core(procedure: Procedure, message: Message) -> bool:
+    return message.kind in procedure.kinds and procedure.kinds[message.kind].core
