@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts.examples import example
 from contracts.network import Brokers, Log, write_network
 from contracts.tlog import make_signer
 from referral.casework.intent import Chosen, Intent
 from referral.desk import ConsentForm, Sent
-from referral.exchange.broker import Broker
 from referral.exchange.embedded import EmbeddedBroker
 from referral.opening import EMBEDDED, KEY_FILE, NETWORK_FILE, Settings, open_node
 from referral.play.clock import StageClock
@@ -26,6 +23,12 @@ from referral.play.journey import AgencyPart
 from referral.play.network import Place, Term, found_network, new_vault
 from referral.vault import KeyFile
 from referral.wiring import Wired, wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from referral.exchange.broker import Broker
 
 START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 ALL_CLASSES = ("P0", "P1", "P2", "P3", "P4")

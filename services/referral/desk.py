@@ -1,8 +1,8 @@
 """What people and programs ask this node to do: commands that write events and nothing else.
 
-Both faces and the command line come through here. A command goes: load, compose, draw keys, sign, store with its answer;
-a retry under the same idempotency key gets the same answer for ever, and another request under it is refused. When the
-case changed meanwhile the command is decided again, three times at most.
+Both faces and the command line come through here. A command goes: load, compose, draw keys, sign, store with its
+answer; a retry under the same idempotency key gets the same answer for ever, and another request under it is refused.
+When the case changed meanwhile the command is decided again, three times at most.
 """
 
 from __future__ import annotations
@@ -115,10 +115,10 @@ class Desk:
     def send(self, case: str, intent: Intent, *, key: str, principal: str) -> Sent:
         """Send one message, and the core message that goes with it where one is due."""
         request = _request(key, principal, [case, _plain(asdict(intent))])
-        return self._carry_out(case, request, lambda held: [intent, *self._accompanying(held, intent)])
+        return self._carry_out(case, request, lambda _held: [intent, *self._accompanying(intent)])
 
     def give_consent(self, case: str, form: ConsentForm, *, key: str, principal: str) -> Sent:
-        """Record a consent (given, or narrowed) towards one agency; given anew, it undoes a withdrawal within 72 hours."""
+        """Record a consent (given, narrowed) towards one agency; given anew, it undoes a withdrawal within 72 hours."""
         request = _request(key, principal, [case, "consent", _plain(asdict(form))])
 
         def intents(held: History) -> list[Intent]:
@@ -132,7 +132,7 @@ class Desk:
     def withdraw_consent(
         self, case: str, agency: str, *, key: str, principal: str, person: int = 0, function: str = "focal-point"
     ) -> Sent:
-        """Withdraw what was consented to towards `agency`: shut at once everywhere it reached, erased after 72 hours."""
+        """Withdraw what was consented to towards `agency`: shut at once wherever it reached, erased in 72 hours."""
         request = _request(key, principal, [case, "withdraw", agency, person])
 
         def intents(held: History) -> list[Intent]:
@@ -182,7 +182,7 @@ class Desk:
     def _is_core(self, intent: Intent) -> bool:
         return self._node.procedure.kinds[intent.kind].core
 
-    def _accompanying(self, held: History, intent: Intent) -> list[Intent]:
+    def _accompanying(self, intent: Intent) -> list[Intent]:
         """A disclosure for a life at risk says to all members that there is one, in the sender's own voice."""
         if intent.kind != LIFE_RISK:
             return []
@@ -221,7 +221,7 @@ class Desk:
         for entry in reversed(history.ordered()):
             other = entry.content.kind == "travel-itinerary" and journey not in {None, entry.content.id}
             for _, section in open_sections(self._node, history.case, entry):
-                if section is None or history.shut(entry, section.name, self._node.agency, self._node.now()):
+                if section is None or history.shut(entry, section.name, self._node.agency):
                     continue
                 readers.setdefault(entry.content.id, {})[section.name] = section.readers
                 if section.name not in sections and not other:

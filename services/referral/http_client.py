@@ -1,7 +1,7 @@
 """The node's way to the notary over HTTP: the one file that knows the client library.
 
-It follows no redirects, reads no proxy settings from the environment, and gives up after a stated time; what it raises is
-`NotaryAway`, which changes nothing: messages flow without the notary, and proofs catch up (evidence.md 6).
+It follows no redirects, reads no proxy settings from the environment, and gives up after a stated time; what it
+raises is `NotaryAway`, which changes nothing: messages flow without the notary, and proofs catch up (evidence.md 6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One agency's node as every room sees it: who it is, what it trusts, where it keeps things, what time it takes it to be.
+"""One agency's node as every room sees it: who it is, what it trusts, where it keeps things, its clock.
 
 Nothing here decides or sends. The clock is handed in, so that a whole network can be stepped through a story.
 """

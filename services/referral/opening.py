@@ -1,8 +1,9 @@
 """Opens a node's folder: its settings, the network's root file, the vault, the store; nothing that could send.
 
-A node's folder holds `node.json` (who it is, how its vault is unlocked, which broker), `network.json` (the root file),
-`vault/` (keys), `events.sqlite` (history and tables), `proofs/` (one `.tlog-proof` a message), `tokens.json` (hashes).
-Replay opens a node through this file alone: the process loads neither a broker nor an HTTP client (reliability.md I13).
+A node's folder holds `node.json` (who it is, how its vault is unlocked, which broker), `network.json` (the root
+file), `vault/` (keys), `events.sqlite` (history and tables), `proofs/` (one `.tlog-proof` a message), `tokens.json`
+(hashes). Replay opens a node through this file alone: the process loads neither a broker nor an HTTP client
+(reliability.md I13).
 """
 
 from __future__ import annotations

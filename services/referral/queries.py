@@ -1,7 +1,8 @@
 """What this node answers: cases, timelines, standings, the register, arrivals; and sections, once the read is logged.
 
-Queries change nothing but for one: reading a section writes the log of reads before it gives the text, one entry for each
-person, section and day, and tells the author by R3 that it was opened. No log entry, no plaintext (reliability.md I10).
+Queries change nothing but for one: reading a section writes the log of reads before it gives the text, one entry for
+each person, section and day, and tells the author by R3 that it was opened. No log entry, no plaintext
+(reliability.md I10).
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ class Queries:
             if section is None:
                 found[commitment] = ERASED
             else:
-                shut = history.shut(entry, section.name, self._node.agency, self._node.now())
+                shut = history.shut(entry, section.name, self._node.agency)
                 found[section.name] = SHUT if shut else READ
         return found
 
@@ -215,7 +216,7 @@ class Queries:
             if section is None:
                 erased = True
             elif section.name == name:
-                if history.shut(entry, name, self._node.agency, self._node.now()):
+                if history.shut(entry, name, self._node.agency):
                     raise CaseClosedToReading
                 return section
         raise SectionErasedRefusal if erased else NotReader
@@ -308,7 +309,7 @@ class Queries:
             for _, section in open_sections(self._node, history.case, entry):
                 if section is None or section.name != ArrivalTime.NAME:
                     continue
-                if not history.shut(entry, section.name, self._node.agency, self._node.now()):
+                if not history.shut(entry, section.name, self._node.agency):
                     model = read_section(section.name, section.body)
                     found = model if isinstance(model, ArrivalTime) else found
             if content.id == named_by:

@@ -1,13 +1,12 @@
 """`referral up`: the API and the worker of one node in one process, each in a loop of its own, stopped together.
 
-The API answers while broker or notary are away, and while the worker is busy. The worker stops after its turn; a second
-signal ends the process at once, which loses nothing.
+The API answers while broker or notary are away, and while the worker is busy. The worker stops after its turn; a
+second signal ends the process at once, which loses nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ import uvicorn
 from referral.api.app import make_app
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Callable
 
     from fastapi import FastAPI

@@ -1,8 +1,9 @@
 """The work of a node between commands: read the inbox, follow events, ring clocks, publish, prove; in turns.
 
-A turn does what can be done now and says how much; a turn that did nothing leaves the node quiet until something comes,
-somebody commands, or a clock rings (`next_at`). Every part stands alone: the broker away delays neither clocks nor
-proofs, the notary away delays nothing else (reliability.md I8). Nothing is kept in memory that a crash could lose.
+A turn does what can be done now and says how much; a turn that did nothing leaves the node quiet until something
+comes, somebody commands, or a clock rings (`next_at`). Every part stands alone: the broker away delays neither clocks
+nor proofs, the notary away delays nothing else (reliability.md I8). Nothing is kept in memory that a crash could
+lose.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class Worker:
         try:
             return await self.turn()
         except Exception as error:  # noqa: BLE001 - whatever it is, the node goes on with everything else
-            log.error("turn-failed", error=type(error).__name__)
+            log.warning("turn-failed", error=type(error).__name__)
             self.inbox.forget_position()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), AWAY_SECONDS)
@@ -183,7 +184,7 @@ class Worker:
                 raise_alarm(cursor, code, "", "", self._node.now())
             else:
                 end_alarm(cursor, code, "", "", self._node.now())
-        log.warning(code, why=why) if now_away else log.info(f"{code}-no-more")
+        log.warning("neighbour", what=code, why=why or "back")
 
     # -- once a day --------------------------------------------------------------------------------------------------
 

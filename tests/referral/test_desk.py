@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodes import town
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def test_a_request_is_answered_and_both_sides_stand_at_the_same_place(tmp_path: Path) -> None:

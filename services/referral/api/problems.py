@@ -49,7 +49,7 @@ class Unauthorised(Refusal):
 
 
 class KeyMissing(Refusal):
-    """Every POST needs an `Idempotency-Key` header of 1 to 128 visible characters, so that a retry is no second message."""
+    """Every POST needs an `Idempotency-Key` header of 1 to 128 visible characters; a retry sends the same."""
 
     code = "idempotency-key"
 

@@ -1,7 +1,8 @@
 """Who opened what: one entry for each person, section and day, in a stream of its own beside the case.
 
-An entry is committed before the text is given: at worst a read is logged that did not happen (reliability.md 4).
-It names the message, the section, the function and the purpose, and the account as an opaque name; nothing of the person.
+An entry is committed before the text is given: at worst a read is logged that did not happen (reliability.md 4). It
+names the message, the section, the function and the purpose, and the account as an opaque name; nothing of the
+person.
 """
 
 from __future__ import annotations

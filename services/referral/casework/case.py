@@ -1,9 +1,9 @@
-"""A case as its agency holds it: every message with its signed bytes, in the order in which this node came to know them.
+"""A case as its agency holds it: every message with its signed bytes, in the order of their coming.
 
 Rules stand in `draft.py` and in the fold; here is state and nothing else. No event carries a section in the clear: a
-section travels through the aggregate as bytes that only the vault opens, and the aggregate does not keep them.
-What is stored: signed contents (their `act` holds codes only), receipts, refusals, erasures.
-Trust: whoever edits these events is found, because the chain of events is anchored in the notary (architecture.md 6).
+section travels through the aggregate as bytes that only the vault opens, and the aggregate does not keep them. What
+is stored: signed contents (their `act` holds codes only), receipts, refusals, erasures. Trust: whoever edits these
+events is found, because the chain of events is anchored in the notary (architecture.md 6).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Case(BaseAggregate[UUID]):
             return content_id(self.content)
 
     class MessageReceived(Event):
-        """A partner's message was opened, verified and stored; `returned_by` names who gave it back, if not its author."""
+        """A partner's message was opened, verified and stored; `returned_by` is who gave it back."""
 
         TOPIC = "case/message-received/1"
         content: bytes
@@ -269,7 +269,7 @@ class Case(BaseAggregate[UUID]):
         return self.receipts.get(content_id, {}).get((agency, stage))
 
     def says_more(self, agency: str, receipt: Receipt) -> bool:
-        """Say whether a receipt of `agency` adds to what it said: a repeat adds nothing, a loss and what follows it do."""
+        """Say whether a receipt of `agency` adds to what it said: a repeat does not, a loss does."""
         held = self.receipt(receipt.id, agency, receipt.stage)
         if held is None:
             return True

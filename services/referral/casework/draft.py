@@ -19,7 +19,7 @@ from contracts.sections import compose_section, read_section
 from contracts.standing import Message, fold
 from referral.casework import calendar as calendars
 from referral.casework.disclosure import DisclosureFacts, check_disclosure
-from referral.casework.guarding import guard
+from referral.casework.guarding import Composed, guard
 from referral.casework.known import Known
 from referral.errors import KindUnknown, NotMember, NotNow, ReaderMissing
 
@@ -125,7 +125,9 @@ def compose(view: View, intent: Intent, now: datetime) -> Draft:
     _take_audience(work)
     _judge(work)
     facts = _disclose(work)
-    guarded = guard(work.view, intent, work.role, work.audience, work.models, work.readers, work.standing, work.now)
+    guarded = guard(
+        view, intent, Composed(work.role, work.audience, work.models, work.readers, work.standing, work.now)
+    )
     return Draft(
         case=view.history.case.case,
         kind=intent.kind,
@@ -149,7 +151,7 @@ def compose(view: View, intent: Intent, now: datetime) -> Draft:
     )
 
 
-# -- 1. form -------------------------------------------------------------------------------------------------------------
+# -- 1. form ---------------------------------------------------------------------------------------------------------
 
 
 def _take_sections(work: _Composing) -> None:
@@ -158,7 +160,7 @@ def _take_sections(work: _Composing) -> None:
         work.models[name] = read_section(name, work.bodies[name])
 
 
-# -- 2. seat and audience ------------------------------------------------------------------------------------------------
+# -- 2. seat and audience --------------------------------------------------------------------------------------------
 
 
 def _take_seat(work: _Composing) -> None:
@@ -223,7 +225,7 @@ def _reads(history: History, content: Content, agency: str) -> bool:
     return named or (kind is not None and kind.core and agency in history.standing.members())
 
 
-# -- 3. standing ---------------------------------------------------------------------------------------------------------
+# -- 3. standing -----------------------------------------------------------------------------------------------------
 
 
 def _judge(work: _Composing) -> None:
@@ -257,7 +259,7 @@ def _message(work: _Composing) -> Message:
     )
 
 
-# -- 4. disclosure -------------------------------------------------------------------------------------------------------
+# -- 4. disclosure ---------------------------------------------------------------------------------------------------
 
 
 def _disclose(work: _Composing) -> DisclosureFacts:
@@ -331,7 +333,7 @@ def _relied_on(work: _Composing, facts: DisclosureFacts) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-# -- 5. deadlines --------------------------------------------------------------------------------------------------------
+# -- 5. deadlines ----------------------------------------------------------------------------------------------------
 
 
 def _respond_by(work: _Composing) -> datetime | None:

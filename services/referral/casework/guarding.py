@@ -37,18 +37,21 @@ class Guarded:
     flags: tuple[str, ...]
 
 
-def guard(
-    view: View,
-    intent: Intent,
-    role: str,
-    audience: Mapping[str, str],
-    models: Mapping[str, SectionModel],
-    readers: Mapping[str, tuple[str, ...]],
-    past: Standing,
-    now: datetime,
-) -> Guarded:
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message as far as it is composed when the rules look at it."""
+
+    role: str
+    audience: Mapping[str, str]
+    models: Mapping[str, SectionModel]
+    readers: Mapping[str, tuple[str, ...]]
+    past: Standing
+    now: datetime
+
+
+def guard(view: View, intent: Intent, message: Composed) -> Guarded:
     """Put every rule of the kind to the message; raise `RuleBroken` or `ReasonMissing` for the first that stops it."""
-    situation = _situation(view, intent, role, audience, models, readers, past, now)
+    situation = _situation(view, intent, message)
     silent = {rule.id for rule in RULES if rule.silent}
     guards: list[Mapping[str, Any]] = [
         {"rule": one.rule, "result": "attested", "function": one.function, "date": one.date.isoformat()}
@@ -106,43 +109,33 @@ def _written(
     return [] if found or situation.attests(rule.id) else [{"rule": rule.id, "result": "passed"}]
 
 
-def _situation(
-    view: View,
-    intent: Intent,
-    role: str,
-    audience: Mapping[str, str],
-    models: Mapping[str, SectionModel],
-    readers: Mapping[str, tuple[str, ...]],
-    past: Standing,
-    now: datetime,
-) -> Situation:
-    history = view.history
-    entries = history.case.entries
-    members = dict(past.members()) or {view.me: role, **audience}
+def _situation(view: View, intent: Intent, message: Composed) -> Situation:
+    history, past = view.history, message.past
+    members = dict(past.members()) or {view.me: message.role, **message.audience}
     return Situation(
         kind=intent.kind,
         act=intent.act,
         agency=view.me,
-        role=role,
+        role=message.role,
         function=intent.function,
-        now=now,
+        now=message.now,
         procedure=history.procedure,
         consents=history.consents,
-        sending=models,
-        readers=readers,
-        audience=audience,
+        sending=message.models,
+        readers=message.readers,
+        audience=message.audience,
         known=view.known.sections,
         registers={name: one.value for name, one in past.registers.items()} | dict(past.wide()),
         members=members,
         receipts=frozenset(
             (name, agency) for name, held in history.case.receipts.items() for agency, stage in held if stage == "R1"
         ),
-        sent={name: Sent(entry.content.sender, entry.content.sent_at) for name, entry in entries.items()},
+        sent={name: Sent(entry.content.sender, entry.content.sent_at) for name, entry in history.case.entries.items()},
         risk_voiced=_voiced(view),
         calendar=_receiving_calendar(view, members),
         attested=intent.attested,
         basis=intent.basis,
-        state_bodies=frozenset(name for name in audience if view.agencies[name].state_body),
+        state_bodies=frozenset(name for name in message.audience if view.agencies[name].state_body),
         asylum=view.known.asylum,
         answers_by=_answers_by(view, intent),
     )

@@ -1,7 +1,8 @@
 """A case read as a whole: its standing, what a message of ours would name, who has accepted, what is shut.
 
-Everything here is computed from the messages held and nothing is kept. A message that needs an upgrade is held and shown
-and takes no part; what the fold refuses, because its sender never had a seat, is left out of the set that members compare.
+Everything here is computed from the messages held and nothing is kept. A message that needs an upgrade is held and
+shown and takes no part; what the fold refuses, because its sender never had a seat, is left out of the set that
+members compare.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class History:
         return self._fold(one for one in self._known() if one.id in ids)
 
     def accepted(self, agency: str, within: Collection[str] | None = None) -> bool:
-        """Say whether `agency` has accepted: it opened the case, or its latest effective answer says so (standing.md 2).
+        """Say whether `agency` has accepted: by opening the case or by its latest answer (standing.md 2).
 
         `within` keeps to the ids of one past.
         """
@@ -102,28 +103,31 @@ class History:
         return found
 
     def ordered(self) -> list[Entry]:
-        """Return every entry, the past of each before it, and otherwise by the time it was sent: the same on every node."""
+        """Return every entry, what it builds on before it, then by time: the same on every node."""
         return list(self._order)
 
     @cached_property
     def _order(self) -> tuple[Entry, ...]:
         entries = self.case.entries
-        waiting = {name: sum(one in entries for one in set(entry.content.after)) for name, entry in entries.items()}
+        earlier = {
+            name: {*entry.content.after, *entry.content.consents} & entries.keys() for name, entry in entries.items()
+        }
+        waiting = {name: len(found) for name, found in earlier.items()}
         later: dict[str, list[str]] = {}
-        for name, entry in entries.items():
-            for one in set(entry.content.after):
+        for name, found in earlier.items():
+            for one in found:
                 later.setdefault(one, []).append(name)
         ready = [(entries[name].content.sent_at, name) for name, many in waiting.items() if not many]
         heapify(ready)
-        found = []
+        order = []
         while ready:
             _, name = heappop(ready)
-            found.append(entries[name])
+            order.append(entries[name])
             for child in later.get(name, ()):
                 waiting[child] -= 1
                 if not waiting[child]:
                     heappush(ready, (entries[child].content.sent_at, child))
-        return tuple(found)
+        return tuple(order)
 
     @cached_property
     def consents(self) -> Consents:
@@ -135,8 +139,8 @@ class History:
         kind = self.procedure.kinds.get(content.kind)
         return kind is not None and kind.side == "held"
 
-    def shut(self, entry: Entry, section: str, agency: str, now: datetime) -> bool:
-        """Say whether consent keeps `section` of a message shut to `agency` now: withdrawn, narrowed below it, or not held.
+    def shut(self, entry: Entry, section: str, agency: str) -> bool:
+        """Say whether consent keeps `section` of a message shut to `agency`: withdrawn, narrowed below it, not held.
 
         The strongest consent held now decides. Expiry ends new sending, not reading; on `life_risk` and
         `legal_obligation` a section stays open to those it names.

@@ -1,4 +1,4 @@
-"""What a person or a program wants to say: the one form in which console, API, command line and journeys hand it over."""
+"""What a person or a program wants to say: the one form in which every face hands it over."""
 
 from __future__ import annotations
 

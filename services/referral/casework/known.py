@@ -1,6 +1,7 @@
 """What this agency knows from the sections that it may read: the newest of each, for rules that need more than codes.
 
-Opened by the desk for one composing and dropped with it; no view and no aggregate holds a section (architecture.md 6).
+Opened by the desk for one composing and dropped with it; no view and no aggregate holds a section (architecture.md
+6).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a partner's node statement changes here: receipts are kept, questions are owed an answer, heads are compared.
 
-Every type of standing.md 5 has one function. What a statement names and we do not hold changes nothing and is not told.
+Every type of standing.md 5 has one function. What a statement names and we do not hold changes nothing and is not
+told.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _record(batch: Batch, case: Case, opened: OpenedStatement, receipts: list[Re
 
 def _owe_contents(batch: Batch, asker: str, request: GapRequest) -> None:
     case = batch.case(request.case)
-    batch.write(lambda cursor: answer_gap(batch.node, cursor, asker, request, case, batch.now))
+    batch.write(lambda cursor: answer_gap(batch.node, cursor, asker, request, case))
 
 
 def _take_back(batch: Batch, returned_by: str, body: Returned) -> None:

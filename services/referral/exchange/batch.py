@@ -1,8 +1,8 @@
 """One page of the inbox becoming history: each envelope is opened, judged and stored, or refused, or parked.
 
-Nothing is written before `save`, which writes everything in one transaction with the position. An envelope that cannot
-be judged yet (unknown key, unknown sender, not named in any case that we hold) is parked with its bytes for 30 days; one
-that is refused leaves its hash and the step that refused it. A partner who is known gets F with its reason.
+Nothing is written before `save`, which writes everything in one transaction with the position. An envelope that
+cannot be judged yet (unknown key, unknown sender, not named in any case that we hold) is parked with its bytes for 30
+days; one that is refused leaves its hash and the step that refused it. A partner who is known gets F with its reason.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Batch:
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def _entitled(self, content: Content) -> bool:
-        """A later member may read what did not name it: core contents of a case in which it has a seat (standing.md 2)."""
+        """A later member may read what did not name it: core contents of a case where it has a seat."""
         kind = self.node.procedure.kinds.get(content.kind)
         case = self.case(content.case)
         if case is None or kind is None or not kind.core:

@@ -1,7 +1,7 @@
 """What this node says to other nodes outside any case, written down when it is due and made when it is sent.
 
-A row names a recipient, a type and a subject and nothing else, so that what goes out is what is true then: receipts as
-they were first issued, contents as they are held, sections that may still be read. An equal row that waits is not
+A row names a recipient, a type and a subject and nothing else, so that what goes out is what is true then: receipts
+as they were first issued, contents as they are held, sections that may still be read. An equal row that waits is not
 doubled; what was sent is forgotten, because a partner who missed it asks again (standing.md 5).
 """
 
@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import compact
 from contracts.node_statement import Body, ErasureAnswer, ErasureRequest, GapRequest, Returned, ReturnedContent, Sync
 from contracts.receipts import Receipt, gather
+from referral.casework.case import Case
+from referral.casework.history import History
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import held, readable_by
 
@@ -102,16 +104,17 @@ def _answer(request: str, rest: list[str]) -> ErasureAnswer:
 
 def _returned(node: Node, asker: str, case: str, ids: list[str]) -> Iterator[Body]:
     """Give back what is held, in statements that fit an envelope; a section that does not fit stays out."""
-    found = node.store.load(case)
+    found = node.store.load(case, Case)
     if found is None:
         return
+    history = History(found, node.procedure)
     batch: list[ReturnedContent] = []
     size = 0
     for content_id in ids:
-        entry: Any = found.entries.get(content_id)
+        entry = found.entries.get(content_id)
         if entry is None:
             continue
-        sections = readable_by(node, found, entry, asker)
+        sections = readable_by(node, history, entry, asker)
         length = len(entry.content.raw) + sum(len(one.body) for one in sections if hasattr(one, "body"))
         if length > RETURNED_AT_ONCE:
             sections, length = (), len(entry.content.raw)

@@ -1,8 +1,8 @@
 """Who still has to get what: one delivery for each message of ours and each recipient, until the recipient's receipt.
 
 A follower of our own events. A delivery ends by the recipient's R1 (`stored`), or by a person; a broker's word ends
-nothing (reliability.md 2). Who joins a case later gets from each author what did not name it (standing.md 2).
-Copies go out at once, after 2 min, 15 min, 1 h, 6 h, then daily, jittered; that is 7 in 60 hours and 20 in 14 days.
+nothing (reliability.md 2). Who joins a case later gets from each author what did not name it (standing.md 2). Copies
+go out at once, after 2 min, 15 min, 1 h, 6 h, then daily, jittered; that is 7 in 60 hours and 20 in 14 days.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Ids that messages name and this node does not hold: asked for at once, then with growing pauses, until held or settled.
+"""Ids that messages name and this node does not hold: asked for at once, then with growing pauses.
 
-A follower of our own events writes them down. Whoever named an id is asked first, then every member in turn; meanwhile
-the case is shown as incomplete. A gap-request is answered only where the asker was in the audience or is entitled as a
-member, at most 1,000 ids an hour for each asker, and otherwise not at all (standing.md 2).
+A follower of our own events writes them down. Whoever named an id is asked first, then every member in turn;
+meanwhile the case is shown as incomplete. A gap-request is answered only where the asker was in the audience or is
+entitled as a member, at most 1,000 ids an hour for each asker, and otherwise not at all (standing.md 2).
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ class Gaps:
         return sorted({*named, *members} - {self._node.agency})
 
 
-def answer_gap(node: Node, cursor: Cursor, asker: str, request: GapRequest, case: Case | None, now: datetime) -> None:
+def answer_gap(node: Node, cursor: Cursor, asker: str, request: GapRequest, case: Case | None) -> None:
     """Owe the asker what it is entitled to, within the limit of its hour; say nothing of the rest."""
     if case is None:
         return
+    now = node.now()
     ids = list(_entitled(node, asker, request, case))
     hour = {"asker": asker, "hour": seconds(now) // 3600}
     answered = cursor.execute(SQL["gap_ids_answered"], hour).fetchone()[0]

@@ -6,7 +6,7 @@ envelope and dropped at once; people read through the desk, which writes the rea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contracts.content import Erased, Section
 from contracts.encoding import b64, compact, parse, unb64
@@ -52,7 +52,7 @@ def seal_sections(node: Node, content_id: str, sections: tuple[Section, ...]) ->
 
 def open_sections(node: Node, case: Case, entry: Entry) -> Iterator[tuple[str, Section | None]]:
     """Yield (commitment, section) of a message for what was stored with it; None where it was erased."""
-    waiting = {event.originator_version: event for event in case.pending_events}
+    waiting: dict[int, Any] = {event.originator_version: event for event in case.pending_events}
     for version in entry.versions:
         stored = waiting.get(version) or node.store.event(case.case, version)
         for commitment, sealed in stored.sections.items():
@@ -63,18 +63,17 @@ def open_sections(node: Node, case: Case, entry: Entry) -> Iterator[tuple[str, S
                 yield commitment, from_rest(node.vault.open_section(content_id, commitment, sealed))
 
 
-def readable_by(node: Node, case: Case, entry: Entry, agency: str) -> tuple[Section | Erased, ...]:
+def readable_by(node: Node, history: History, entry: Entry, agency: str) -> tuple[Section | Erased, ...]:
     """Return what goes to `agency` with a message: its sections, and the commitments of what is erased or shut.
 
     A later member gets no sections: a message that did not name it carries none for it (standing.md 2).
     """
-    history = History(case, node.procedure)
     found: list[Section | Erased] = []
-    for commitment, section in open_sections(node, case, entry):
+    for commitment, section in open_sections(node, history.case, entry):
         if section is None:
             found.append(Erased(unb64(commitment, 32)))
         elif agency in section.readers or agency == entry.content.sender:
-            shut = history.shut(entry, section.name, agency, node.now())
+            shut = history.shut(entry, section.name, agency)
             found.append(Erased(unb64(commitment, 32)) if shut else section)
     return tuple(found)
 

@@ -2,10 +2,10 @@
 
 The transaction holds the messages, what was refused or parked, what is owed for it, and the position: the offset and
 the hash of the last record read. So a record that was read is never read to no effect, and R1 goes out only after the
-commit that holds the content (it follows from the event). Duplicates are decided by content id, never by offset.
-On every start the record at the position is read again: another one means that the broker was reset or rolled back;
-then everything is read from the earliest record, what waits is sent again, and all partners are asked to compare.
-One node reads its inbox, by the store's lock; no consumer groups (reliability.md 3).
+commit that holds the content (it follows from the event). Duplicates are decided by content id, never by offset. On
+every start the record at the position is read again: another one means that the broker was reset or rolled back; then
+everything is read from the earliest record, what waits is sent again, and all partners are asked to compare. One node
+reads its inbox, by the store's lock; no consumer groups (reliability.md 3).
 """
 
 from __future__ import annotations

@@ -96,16 +96,13 @@ class _Sender:
 
     async def stop(self, limit: float) -> None:
         """Flush and stop; after `limit` seconds cut it off: the outbox still has what it held."""
-        try:
-            async with asyncio.timeout(limit):
-                await self.producer.stop()
-        except (KafkaError, OSError, TimeoutError):
-            _log.warning("A Kafka producer did not stop by itself and was cut off.")
-            # Its sender would go on for ever and send stale batches one day; nothing public ends it.
-            await _within(CLOSE_LIMIT, self.producer._sender.close())  # noqa: SLF001 - see above
-            for future in list(self.owed):
-                future.cancel()
-            await _within(CLOSE_LIMIT, self.producer.client.close())
+        if await _ended(self.producer.stop(), self.producer.client, limit):
+            return
+        # Its sender would go on for ever and send stale batches one day; nothing public ends it.
+        await _ended(self.producer._sender.close(), self.producer.client)  # noqa: SLF001 - see above
+        for future in list(self.owed):
+            future.cancel()
+        await _ended(self.producer.client.close(), self.producer.client)
 
 
 @dataclass(eq=False, slots=True)
@@ -149,7 +146,7 @@ class _Reader:
         """Let the consumer go; the next read makes a new one."""
         consumer, self.consumer = self.consumer, None
         if consumer is not None:
-            await _within(CLOSE_LIMIT, consumer.stop())
+            await _ended(consumer.stop(), consumer._client)  # noqa: SLF001 - nothing public holds the connections
 
 
 class KafkaBroker:
@@ -266,7 +263,7 @@ class KafkaBroker:
     async def _drop_looker(self) -> None:
         looker, self._looker = self._looker, None
         if looker is not None:
-            await _within(CLOSE_LIMIT, looker.stop())
+            await _ended(looker.stop(), looker._client)  # noqa: SLF001 - the same
 
     async def _started_sender(self) -> _Sender:
         async with self._starting:
@@ -320,7 +317,7 @@ async def _administrator(settings: KafkaSettings) -> AsyncIterator[Any]:
         await admin.start()
         yield admin
     finally:
-        await _within(CLOSE_LIMIT, admin.close())
+        await _ended(admin.close(), admin._client)  # noqa: SLF001 - the same
 
 
 async def _started(client: Any) -> Any:
@@ -328,18 +325,24 @@ async def _started(client: Any) -> Any:
     try:
         await client.start()
     except BaseException:
-        await _within(CLOSE_LIMIT, client.stop())
+        inner = client.client if isinstance(client, AIOKafkaProducer) else client._client  # noqa: SLF001 - the same
+        await _ended(client.stop(), inner)
         raise
     return client
 
 
-async def _within(limit: float, work: Any) -> None:
-    """Wait for the end of what only tidies up; a failure of it is a line in the log."""
+async def _ended(work: Any, client: Any, limit: float = CLOSE_LIMIT) -> bool:
+    """Wait for `work`, which only tidies up; if it fails, cut off the connections that `client` had, and say so."""
+    lines = [line._writer.transport for line in client._conns.values() if line._writer]  # noqa: SLF001 - the same
     try:
         async with asyncio.timeout(limit):
             await work
     except (KafkaError, OSError, TimeoutError) as error:
-        _log.warning("A Kafka client did not end by itself: %s.", type(error).__name__)
+        _log.warning("A Kafka client did not end by itself and was cut off: %s.", type(error).__name__)
+        for line in lines:
+            line.abort()
+        return False
+    return True
 
 
 def _record(one: Any) -> Record:

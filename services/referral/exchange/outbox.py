@@ -14,6 +14,9 @@ from contracts import node_statement
 from contracts.envelope import seal
 from contracts.refusal import Refusal
 from contracts.signing import MESSAGE, NODE_STATEMENT
+from referral.casework.case import Case
+from referral.casework.history import History
+from referral.errors import CaseUnknown
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.broker import NotAllowed, TopicUnknown
@@ -48,6 +51,17 @@ class Copy:
     envelope: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is sealed for one recipient: a signed message or node statement, and the sections that go with it."""
+
+    kind: int
+    skid: str
+    signature: bytes
+    raw: bytes
+    sections: tuple[Section | Erased, ...] = ()
+
+
 class Outbox:
     """Publishes what is due; `turn` says how much went out."""
 
@@ -64,7 +78,8 @@ class Outbox:
         now = self._node.now()
         with self._node.store.reading() as cursor:
             rows = cursor.execute(SQL["due_deliveries"], {"now": seconds(now), "limit": BATCH}).fetchall()
-        copies = [copy for row in rows if (copy := self._copy(row, now)) is not None]
+        read: dict[str, History] = {}
+        copies = [copy for row in rows if (copy := self._copy(row, now, read)) is not None]
         taken = await self._append((copy.topic, copy.envelope) for copy in copies)
         # The broker holds the copies. If we stop here they go out again: the recipient knows them by their content id.
         if copies:
@@ -84,33 +99,29 @@ class Outbox:
             cursor.execute(SQL["postpone_delivery"], row | {"next_at": seconds(now) + NO_TOPIC_PAUSE})
             raise_alarm(cursor, NO_TOPIC, "", copy.recipient, now)
 
-    def _copy(self, row: tuple[str, str, str, int, int], now: datetime) -> Copy | None:
+    def _copy(self, row: tuple[str, str, str, int, int], now: datetime, read: dict[str, History]) -> Copy | None:
         """Seal one copy; a recipient without a key for today waits, and a person is told."""
         content_id, recipient, case_id, _version, copies = row
-        case = self._node.store.load(case_id)
-        entry = case.entries.get(content_id) if case is not None else None
-        if case is None or entry is None:
+        history = read.get(case_id) or read.setdefault(case_id, self._history(case_id))
+        entry = history.entry(content_id)
+        if entry is None:
             return None
-        sections = readable_by(self._node, case, entry, recipient)
+        sections = readable_by(self._node, history, entry, recipient)
+        letter = Letter(MESSAGE, entry.skid, entry.signature, entry.content.raw, sections)
         try:
-            topic, envelope = self._seal(
-                recipient, MESSAGE, entry.skid, entry.signature, entry.content.raw, now, sections
-            )
+            topic, envelope = self._seal(recipient, letter, now)
         except Refusal:
             self._postpone(content_id, recipient, now)
             return None
         return Copy(content_id, recipient, case_id, copies, topic, envelope)
 
-    def _seal(
-        self,
-        recipient: str,
-        kind: int,
-        skid: str,
-        signature: bytes,
-        raw: bytes,
-        now: datetime,
-        sections: Iterable[Section | Erased] = (),
-    ) -> tuple[str, bytes]:
+    def _history(self, case_id: str) -> History:
+        case = self._node.store.load(case_id, Case)
+        if case is None:
+            raise CaseUnknown
+        return History(case, self._node.procedure)
+
+    def _seal(self, recipient: str, letter: Letter, now: datetime) -> tuple[str, bytes]:
         """Return the recipient's topic and an envelope of the day; refuses where the directory gives no key."""
         agency = self._node.agency_named(recipient)
         key = self._node.directory.epoch_key(recipient, now.date())
@@ -120,11 +131,11 @@ class Outbox:
             network=self._node.network.name,
             recipient=recipient,
             epoch_public=key,
-            kind=kind,
-            skid=skid,
-            signature=signature,
-            content=raw,
-            sections=tuple(sections),
+            kind=letter.kind,
+            skid=letter.skid,
+            signature=letter.signature,
+            content=letter.raw,
+            sections=letter.sections,
             draw=self._node.draw,
         )
         return agency.capabilities.topic, envelope
@@ -162,7 +173,7 @@ class Outbox:
         )
         signed = self._node.sign(NODE_STATEMENT, raw)
         try:
-            return self._seal(recipient, NODE_STATEMENT, signed.skid, signed.signature, raw, now)
+            return self._seal(recipient, Letter(NODE_STATEMENT, signed.skid, signed.signature, raw), now)
         except Refusal:
             return None
 

@@ -1,8 +1,9 @@
 """Which sections a content owes to us: a message without one of them is refused with F (format).
 
-Judged as the sender must have judged it, by what the reader can know: its acceptance in the content's own past, and the
-consents that the content relies on and that are held here. Whether asylum shut a state body out is not ours to know, so
-a state body asks for nothing that depends on it; on another basis than consent nothing is owed (sections.icp.v1.toml).
+Judged as the sender must have judged it, by what the reader can know: its acceptance in the content's own past, and
+the consents that the content relies on and that are held here. Whether asylum shut a state body out is not ours to
+know, so a state body asks for nothing that depends on it; on another basis than consent nothing is owed
+(sections.icp.v1.toml).
 """
 
 from __future__ import annotations

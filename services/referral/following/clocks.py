@@ -1,10 +1,11 @@
-"""What rings when nobody speaks: arrivals nobody confirmed, answers that did not come, limits, withdrawals to carry out.
+"""What rings when nobody speaks: unconfirmed arrivals, missing answers, limits, withdrawals to carry out.
 
-A follower keeps one row for each thing that waits in a case; a turn rings what is due. An arrival rings two hours after
-its time at the agencies of the side of arrival, a quarter of an hour later at the others unless the alert has come by
-then; a node that cannot read the time rings at 12:00Z of the second day (standing.md 3, domain.md 1.8 and T11).
-Ringing is idempotent: the alert is a command under a key made of case, itinerary and time, an erasure names keys that
-are gone, an alarm stands once. A crash after ringing and before the row is marked rings again to no further effect.
+A follower keeps one row for each thing that waits in a case; a turn rings what is due. An arrival rings two hours
+after its time at the agencies of the side of arrival, a quarter of an hour later at the others unless the alert has
+come by then; a node that cannot read the time rings at 12:00Z of the second day (standing.md 3, domain.md 1.8 and
+T11). Ringing is idempotent: the alert is a command under a key made of case, itinerary and time, an erasure names
+keys that are gone, an alarm stands once. A crash after ringing and before the row is marked rings again to no further
+effect.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ def erase_shut(node: Node, case: Case, now: datetime) -> int:
         for entry in case.entries.values()
         if not entry.ours
         for commitment, section in open_sections(node, case, entry)
-        if section is None or history.shut(entry, section.name, node.agency, now)
+        if section is None or history.shut(entry, section.name, node.agency)
     ]
     pairs = [pair for pair in pairs if pair not in case.erased]
     node.vault.erase_sections(pairs)

@@ -1,7 +1,8 @@
 """What lists and screens read: the caseload, the arrivals, the register; kept up by followers, rebuilt to equal bytes.
 
-Rows hold codes, ids and times, nothing of a section: the arrivals name the message whose section holds the time, and the
-time is read when the board is looked at. `digest` is over every row in a fixed order: a rebuilt view has the live one's.
+Rows hold codes, ids and times, nothing of a section: the arrivals name the message whose section holds the time, and
+the time is read when the board is looked at. `digest` is over every row in a fixed order: a rebuilt view has the live
+one's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Every message held here, logged with the notary: its id submitted, its proof kept as a file that verifies offline.
 
-A follower writes down what there is; a turn submits what is new and makes proofs of what a checkpoint covers. The notary
-away delays nothing: messages flow, and proofs catch up (evidence.md 6). Both sides of a message submit it, the log keeps
-one entry. A checkpoint that shrinks, or that gives one size another root, is kept out and raises an alarm.
+A follower writes down what there is; a turn submits what is new and makes proofs of what a checkpoint covers. The
+notary away delays nothing: messages flow, and proofs catch up (evidence.md 6). Both sides of a message submit it, the
+log keeps one entry. A checkpoint that shrinks, or that gives one size another root, is kept out and raises an alarm.
 Trust: the proof files are public knowledge to holders of the root file, and hold nothing that identifies a case.
 """
 

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nodes import Town, town
 from referral.errors import CaseClosedToReading, SectionErasedRefusal
-from referral.exchange.broker import Broker
 from referral.exchange.deliveries import SQL
 from referral.exchange.embedded import EmbeddedBroker
 from referral.exchange.faults import Fault, FaultPlan, FaultyBroker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from referral.exchange.broker import Broker
 
 REQUEST: dict[str, Any] = {
     "scenario": "2_police_or_ngo",
@@ -104,7 +107,7 @@ async def test_a_withdrawn_consent_shuts_the_section_at_once_and_erases_it_after
             )
 
         assert request.sections == {"profile": "readable"}
-        assert read() == {**{"age_band": "24-26"}, **dict(read())}  # type: ignore[call-overload] # a mapping
+        assert read() == {"age_band": "24-26", **dict(read())}  # type: ignore[call-overload] # a mapping
 
         it.nodes["be-fp"].desk.withdraw_consent(case, "hu-fp", key="w", principal="test")
         await it.settle()
