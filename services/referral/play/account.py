@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from contracts.standing import fold
 from referral.casework.case import Case
 from referral.casework.history import History
 from referral.exchange.alarms import standing_alarms
-from referral.exchange.holdings import open_sections
 from referral.following.clocks import GRACE, arrival_times
 from referral.following.proofs import proof_file
+from referral.queries import READ, Queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ class MessageHeld:
     sent_at: datetime
     readable: tuple[str, ...]
     guards: Mapping[str, str]
+    relies_on: tuple[str, ...]
     stored_by: tuple[str, ...]
     proven: bool
 
@@ -77,6 +79,7 @@ def account_of(node: Node, proofs: Path, case_id: str, known_at: datetime | None
     if case is None:
         return None
     now = known_at or node.now()
+    queries = Queries(node, proofs)
     history = History(case, node.procedure)
     standing = (history.at(known_at) if known_at is not None else history).standing
     clock = standing.at(now, {one: at + GRACE for one, at in arrival_times(node, history).items()})
@@ -101,7 +104,7 @@ def account_of(node: Node, proofs: Path, case_id: str, known_at: datetime | None
         alarms=tuple(sorted({alarm.code for alarm in alarms})),
         next=standing.next(node.agency, now),
         messages=tuple(
-            _message(node, proofs, history, entry)
+            _message(queries, proofs, history, entry)
             for entry in case.entries.values()
             if known_at is None or entry.recorded_at <= known_at
         ),
@@ -117,7 +120,7 @@ def _deadline(deadline: Deadline) -> str:
     return f"{deadline.what}:{deadline.subject}"
 
 
-def _message(node: Node, proofs: Path, history: History, entry: Entry) -> MessageHeld:
+def _message(queries: Queries, proofs: Path, history: History, entry: Entry) -> MessageHeld:
     content = entry.content
     receipts = history.case.receipts.get(content.id, {})
     return MessageHeld(
@@ -125,15 +128,38 @@ def _message(node: Node, proofs: Path, history: History, entry: Entry) -> Messag
         kind=content.kind,
         sender=content.sender,
         sent_at=content.sent_at,
-        readable=_readable(node, history, entry),
+        readable=tuple(sorted(name for name, state in queries.sections(history, entry).items() if state == READ)),
         guards={str(guard["rule"]): str(guard["result"]) for guard in content.guards},
+        relies_on=content.consents,
         stored_by=tuple(sorted({agency for agency, stage in receipts if stage == STORED})),
         proven=proof_file(proofs, content.id).is_file(),
     )
 
 
-def _readable(node: Node, history: History, entry: Entry) -> tuple[str, ...]:
-    """Return the names of the sections that could be shown to a person here now."""
-    opened = (section for _, section in open_sections(node, history.case, entry) if section is not None)
-    now = node.now()
-    return tuple(sorted(one.name for one in opened if not history.shut(entry, one.name, node.agency, now)))
+def messages_named(node: Node, case_id: str) -> list[tuple[datetime, str, str, str]]:
+    """Return (sent_at, id, kind, sender) of every message of a case that the agency holds."""
+    case = node.store.load(case_id, Case)
+    held = (entry.content for entry in case.entries.values()) if case is not None else ()
+    return [(content.sent_at, content.id, content.kind, content.sender) for content in held]
+
+
+def digest_from_events(node: Node, case_id: str) -> str:
+    """Return the digest of a case folded anew from its stored events, one message after the other as they came."""
+    case = node.store.load(case_id, Case)
+    if case is None:
+        return "no such case"
+    history = History(case, node.procedure)
+    standing = fold(node.procedure, (), case=case_id)
+    for entry in case.entries.values():
+        if entry.content.id in history.standing.verdicts:
+            standing = standing.add(entry.message)
+    return standing.digest()
+
+
+def cases_held(node: Node) -> int:
+    """Return how many cases the agency holds."""
+    held, page = 0, node.store.events_after(0, topics=(Case.Opened.TOPIC,))
+    while page:
+        held += len(page)
+        page = node.store.events_after(page[-1].position, topics=(Case.Opened.TOPIC,))
+    return held

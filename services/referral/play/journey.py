@@ -40,6 +40,7 @@ _SPAN = r"[0-9]{1,6}[smhd]( [0-9]{1,6}[smhd]){0,3}"
 Agency = Annotated[str, StringConstraints(pattern=f"^{AGENCY.pattern}$", max_length=MAX_AGENCY)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+BodyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Reference = Annotated[str, StringConstraints(pattern=r"^@[a-z][a-z0-9-]{0,39}(\.[a-z0-9-]{1,40}\.[0-9]{1,4})?$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -158,7 +159,7 @@ class SectionPart(Part):
 
     readers: tuple[Agency, ...] = ()
     """Agencies that may read it; none are named: the agencies to which the procedure owes it."""
-    body: Label | Json | None = None
+    body: BodyName | Json | None = None
     """A body by its name, or written here; left out: the body named like the section, else the shipped example."""
 
 
@@ -198,6 +199,10 @@ class Consent(Part):
     """The agency that records it."""
     agency: Agency
     """The agency that it names."""
+    role: Code | None = None
+    """The role of that agency; left out: the one it has in the case, else the first that it declares."""
+    state: Literal["given", "narrowed"] = "given"
+    """Given, or narrowed to what is said here."""
     label: Label | None = None
     """A name for the message."""
     person: int = Field(default=0, ge=0, le=99)
@@ -221,7 +226,7 @@ class Consent(Part):
         "withdrawal_process",
     )
     """What the person was told before."""
-    body: Label | Json | None = None
+    body: BodyName | Json | None = None
     """The body of its section; left out as in `sections`."""
 
 
@@ -274,7 +279,9 @@ class Send(Part):
     attested: tuple[Attested, ...] = ()
     """Rules that people have checked."""
     warned: tuple[Code, ...] | None = None
-    """The rules that must warn, no more and no fewer; left out: not looked at."""
+    """The rules that must warn or inform, no more and no fewer; left out: not looked at."""
+    flagged: tuple[Code, ...] | None = None
+    """What must be flagged beside the message by its author's node, no more and no less; left out: not looked at."""
 
 
 class Wait(OneOf):
@@ -391,6 +398,8 @@ class Expectation(Part):
     """For each message the sections that the agency can open: no more and no fewer."""
     guards: dict[Reference, dict[Code, Code]] = Field(default_factory=dict)
     """For each message the rules that its author noted with their results; others may be noted too."""
+    relies_on: dict[Reference, tuple[Reference, ...]] = Field(default_factory=dict)
+    """For each message the consents on which its author relied."""
     stored: dict[Reference, tuple[Agency, ...]] = Field(default_factory=dict)
     """For each message the agencies whose receipt the agency holds."""
     messages: dict[Code, int] = Field(default_factory=dict)
@@ -446,7 +455,7 @@ class Journey(Part):
     """The story."""
     agencies: dict[Agency, AgencyPart] = Field(min_length=1, max_length=MAX_AGENCIES)
     """Who takes part, by the id in the directory."""
-    bodies: dict[Label, BodyPart] = Field(default_factory=dict)
+    bodies: dict[BodyName, BodyPart] = Field(default_factory=dict)
     """Bodies of sections, by name."""
     step: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
     """What happens, in order."""

@@ -1,0 +1,193 @@
+"""Who plays: one agency's node, whatever it runs in, asked for what people and programs ask nodes for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from referral.casework.intent import Intent
+from referral.desk import ConsentForm
+from referral.opening import PROOFS_FOLDER, open_node
+from referral.play.account import Account, account_of, digest_from_events
+from referral.wiring import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from referral.desk import Sent
+    from referral.exchange.broker import Broker
+    from referral.following.proofs import LogClient
+    from referral.node import Node
+    from referral.vault import Unlock
+    from referral.wiring import Wired
+
+PRINCIPAL = "journey"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a node answers to a command: the message, those that had to go with it, the rules that spoke."""
+
+    message: str
+    also: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+    flagged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A consent as a journey gives it to a node, in the words of `ConsentForm`."""
+
+    agency: str
+    role: str
+    purposes: tuple[str, ...]
+    classes: tuple[str, ...]
+    valid_from: date
+    expires_at: date
+    prompts: tuple[str, ...]
+    person: int
+    given_by: str
+    state: str
+    body: Mapping[str, Any]
+
+
+class Player(Protocol):
+    """One agency's node. Every command takes an idempotency key and may raise a `Refusal`."""
+
+    agency: str
+
+    @property
+    def node(self) -> Node:
+        """Return the node, or a reader of its files."""
+
+    async def start(self) -> None:
+        """Start the node on its folder."""
+
+    async def kill(self) -> None:
+        """End the node without warning."""
+
+    async def stop(self) -> None:
+        """End the node in order."""
+
+    async def open_case(self, key: str) -> str:
+        """Create a case and return its id."""
+
+    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Answer:
+        """Send a message; `said` is the JSON form of an intent."""
+
+    async def give_consent(self, case: str, form: Form, key: str) -> Answer:
+        """Record a consent."""
+
+    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Answer:
+        """Record that a consent is withdrawn."""
+
+    async def read_section(
+        self, case: str, message: str, section: str, function: str, purpose: str
+    ) -> Mapping[str, Any]:
+        """Open a section for a person."""
+
+    async def turn(self) -> int:
+        """Do what can be done now; return how much that was."""
+
+    def next_at(self) -> datetime | None:
+        """Return when something is due by this node's own clock."""
+
+    def account(self, case: str, known_at: datetime | None = None) -> Account | None:
+        """Return what the agency holds of a case."""
+
+    def replayed(self, case: str) -> str:
+        """Return the digest of a case that is built again from its stored events."""
+
+
+class HousePlayer:
+    """A node in this process, wired as `referral up` wires it, over a broker and a notary that the stage gives it."""
+
+    def __init__(
+        self,
+        agency: str,
+        folder: Path,
+        unlock: Unlock,
+        now: Callable[[], datetime],
+        *,
+        broker: Callable[[], Broker],
+        notary: Callable[[Node], LogClient | None],
+    ) -> None:
+        """Describe it; nothing is opened yet."""
+        self.agency = agency
+        self._folder, self._unlock, self._now, self._broker, self._notary = folder, unlock, now, broker, notary
+        self._wired: Wired | None = None
+
+    @property
+    def wired(self) -> Wired:
+        """Return the rooms of the running node."""
+        assert self._wired is not None  # noqa: S101 - the checks of a journey let nobody ask a node that is down
+        return self._wired
+
+    @property
+    def node(self) -> Node:
+        """Return the node."""
+        return self.wired.node
+
+    async def start(self) -> None:
+        """Open the node's files and wire its rooms."""
+        node = open_node(self._folder, self._unlock, self._now)
+        self._wired = wire(self._folder, node, self._broker(), self._notary(node))
+
+    async def kill(self) -> None:
+        """Drop the node between two turns: what it has not committed is gone."""
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Let go of the node's files."""
+        wired, self._wired = self._wired, None
+        if wired is not None:
+            await wired.close()
+
+    async def open_case(self, key: str) -> str:
+        """Create a case and return its id."""
+        return self.wired.desk.open_case(key=key, principal=PRINCIPAL).case
+
+    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Answer:
+        """Send a message."""
+        intent = Intent.from_json(kind, dict(said))
+        return _answer(self.wired.desk.send(case, intent, key=key, principal=PRINCIPAL))
+
+    async def give_consent(self, case: str, form: Form, key: str) -> Answer:
+        """Record a consent."""
+        given = ConsentForm(**{name: getattr(form, name) for name in Form.__slots__})
+        return _answer(self.wired.desk.give_consent(case, given, key=key, principal=PRINCIPAL))
+
+    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Answer:
+        """Record that a consent is withdrawn."""
+        sent = self.wired.desk.withdraw_consent(case, agency, person=person, key=key, principal=PRINCIPAL)
+        return _answer(sent)
+
+    async def read_section(
+        self, case: str, message: str, section: str, function: str, purpose: str
+    ) -> Mapping[str, Any]:
+        """Open a section for a person."""
+        return self.wired.queries.read_section(
+            case, message, section, function=function, purpose=purpose, principal=PRINCIPAL
+        )
+
+    async def turn(self) -> int:
+        """Do what can be done now."""
+        return await self.wired.worker.turn()
+
+    def next_at(self) -> datetime | None:
+        """Return when something is due by this node's own clock."""
+        return self.wired.worker.next_at()
+
+    def account(self, case: str, known_at: datetime | None = None) -> Account | None:
+        """Return what the agency holds of a case."""
+        return account_of(self.node, self._folder / PROOFS_FOLDER, case, known_at)
+
+    def replayed(self, case: str) -> str:
+        """Return the digest of a case that is built again from its stored events."""
+        return digest_from_events(self.node, case)
+
+
+def _answer(sent: Sent) -> Answer:
+    return Answer(sent.message, sent.also, tuple(one.rule for one in sent.warnings), sent.flags)

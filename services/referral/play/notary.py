@@ -1,0 +1,111 @@
+"""The real notary, started as its own process beside the nodes of a journey, on the journey's clock.
+
+`referral` and `notary` know each other by their programs and by HTTP alone. The process is found dead or ready by what
+it prints; it ends by SIGTERM, or by SIGKILL where a journey says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+from contracts.network import Log
+from contracts.refusal import Refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORIGIN: Final = "training.example/log"
+CLOCK_FILE: Final = "clock"
+INTERVAL: Final = "0.05"  # seconds between two checkpoints: a journey does not wait for a real second
+WINDOW: Final = "86400"  # seconds that a request's time may be off: clocks of a journey may be wrong by hours
+STOP: Final = 15.0
+TRIES: Final = 3
+
+
+class NotaryNotStarted(Refusal):
+    """The notary of this journey did not start; its complaint stands above, or its log says why."""
+
+    code = "notary-not-started"
+
+
+def make_notary(folder: Path) -> Log:
+    """Make a new log in `folder` and return its name and public key."""
+    made = subprocess.run(  # noqa: S603 - our own program, no shell
+        [*_program("init"), str(folder), "--origin", ORIGIN, "--json"], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        raise NotaryNotStarted
+    found = json.loads(made.stdout)
+    return Log(found["origin"], found["vkey"])
+
+
+def policy_of(log: Log) -> str:
+    """Return the policy of a network of one log and no witness: what it lets through is logged, never witnessed."""
+    return f"log {log.key}\nquorum none\n"
+
+
+def free_port() -> int:
+    """Return a port of the loopback address on which nobody listens now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class NotaryProcess:
+    """One notary: `folder` holds its log, `network` says who may submit, `backstage` has the `clock` and its log."""
+
+    def __init__(self, folder: Path, network: Path, backstage: Path, port: int) -> None:
+        """Describe it; nothing is started yet."""
+        self._folder, self._network, self._backstage, self._port = folder, network, backstage, port
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Return where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it and return when it answers requests, or raise `NotaryNotStarted`."""
+        settings = {"NOTARY_CLOCK_FILE": str(self._backstage / CLOCK_FILE), "NOTARY_WINDOW": WINDOW}
+        serve = _program("serve")
+        options = ["--bind", f"127.0.0.1:{self._port}", "--network", str(self._network), "--interval", INTERVAL]
+        with (self._backstage / "notary.log").open("a", encoding="utf-8") as complaints:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [*serve, str(self._folder), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                env={**os.environ, **settings},
+            )
+        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        if not self._process.stdout.readline():
+            self.stop()
+            raise NotaryNotStarted
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it: SIGTERM lets it finish, SIGKILL does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(how)
+            try:
+                process.wait(STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP)
+        if process.stdout is not None:
+            with contextlib.suppress(OSError):
+                process.stdout.close()
+
+
+def _program(command: str) -> list[str]:
+    return [sys.executable, "-m", "notary.cli", command]

@@ -1,0 +1,143 @@
+"""Builds what a journey is played on: a network in a folder, its broker, its notary, a node for each agency.
+
+`nodes/<agency>` are nodes as `referral init` makes them, and stay usable after the journey; `notary/` is the log.
+The broker is the embedded one in `nodes/broker.sqlite`, or a Kafka with topics of new random names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from contracts.network import Brokers, write_network
+from contracts.procedure import procedure
+from referral.exchange.embedded import EmbeddedBroker
+from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, VAULT_FOLDER, Settings
+from referral.play.cast import HousePlayer
+from referral.play.clock import StageClock
+from referral.play.lines import KeyholdersSight, Line, Trouble
+from referral.play.network import Place, Term, found_network
+from referral.play.notary import CLOCK_FILE, NotaryProcess, free_port, make_notary, policy_of
+from referral.vault import KeyFile, Vault
+from referral.wiring import make_broker, notary_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from contracts.network import Network
+    from referral.exchange.broker import Broker
+    from referral.play.cast import Player
+    from referral.play.journey import Journey
+
+NODES: Final = "nodes"
+NOTARY: Final = "notary"
+BROKER_FILE: Final = "broker.sqlite"
+BACKSTAGE: Final = ".stage"  # the clock and the notary's complaints: of no use after the journey
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerChoice:
+    """Which broker carries a journey: the embedded one, or a Kafka at `bootstrap` (host:port, on the loopback)."""
+
+    kind: str = EMBEDDED
+    bootstrap: str = ""
+
+    def settings(self, agency: str, folder: Path) -> Settings:
+        """Return what a node's `node.json` says."""
+        path = str((folder / NODES / BROKER_FILE).resolve()) if self.kind == EMBEDDED else ""
+        return Settings(agency, KeyFile.kind, self.kind, path, self.bootstrap)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that a journey moves: time, nodes, the lines between them, the notary."""
+
+    folder: Path
+    clock: StageClock
+    network: Network
+    players: Mapping[str, Player]
+    trouble: Trouble
+    notary: NotaryProcess
+    broker: Broker
+    vaults: Mapping[str, Vault]
+
+    async def open(self) -> None:
+        """Start the notary, then every node."""
+        self.notary.start()
+        for player in self.players.values():
+            await player.start()
+
+    async def close(self) -> None:
+        """Stop everything; the files stay."""
+        for player in self.players.values():
+            await player.stop()
+        await self.broker.close()
+        self.notary.stop()
+        for vault in self.vaults.values():
+            vault.close()
+
+
+async def build(journey: Journey, folder: Path, choice: BrokerChoice) -> Stage:
+    """Make network, nodes and notary of a journey in `folder`, which is there and empty; nothing is started."""
+    times = journey.times()
+    (folder / BACKSTAGE).mkdir()
+    clock = StageClock(journey.journey.start, folder / BACKSTAGE / CLOCK_FILE)
+    log = make_notary(folder / NOTARY)
+    port = free_port()
+    place = Place(log, policy_of(log), f"http://127.0.0.1:{port}", _brokers(choice))
+    vaults = {name: _new_vault(folder / NODES / name, clock, journey.skew(name)) for name in journey.agencies}
+    network = found_network(journey.agencies, vaults, Term(times[0], times[-1]), place)
+    raw = write_network(network)
+    for name in journey.agencies:
+        home = folder / NODES / name
+        (home / NETWORK_FILE).write_bytes(raw)
+        choice.settings(name, folder).write(home)
+    first = folder / NODES / next(iter(journey.agencies))
+    notary = NotaryProcess(folder / NOTARY, first / NETWORK_FILE, folder / BACKSTAGE, port)
+    directory = network.directory()
+    sight = KeyholdersSight(network, directory, procedure(journey.journey.procedure), vaults)
+    owners = {directory.agency(name).capabilities.topic: name for name in journey.agencies}
+    trouble = Trouble(sight, owners)
+    broker = await _provisioned(choice, folder, clock, list(owners))
+    players = {}
+    for name in journey.agencies:
+        line = _line(name, choice.settings(name, folder), clock, trouble)
+        players[name] = _player(name, folder / NODES / name, clock.behind(journey.skew(name)), line)
+    return Stage(folder, clock, network, players, trouble, notary, broker, vaults)
+
+
+def _new_vault(home: Path, clock: StageClock, skew: timedelta) -> Vault:
+    home.mkdir(parents=True, mode=0o700)
+    return Vault.create(home / VAULT_FOLDER, KeyFile.make(home / KEY_FILE), clock.behind(skew))
+
+
+def _brokers(choice: BrokerChoice) -> Brokers:
+    return Brokers(tuple(choice.bootstrap.split(",")) if choice.kind == KAFKA else ())
+
+
+def _player(name: str, home: Path, now: Callable[[], datetime], broker: Callable[[], Broker]) -> HousePlayer:
+    return HousePlayer(name, home, KeyFile(home / KEY_FILE), now, broker=broker, notary=notary_client)
+
+
+def _line(name: str, settings: Settings, clock: StageClock, trouble: Trouble) -> Callable[[], Broker]:
+    return lambda: Line(name, make_broker(settings, clock), trouble)
+
+
+async def _provisioned(choice: BrokerChoice, folder: Path, clock: Callable[[], datetime], topics: list[str]) -> Broker:
+    """Make the inboxes and return the stage's own way to the broker."""
+    settings = choice.settings("", folder)
+    broker = make_broker(settings, clock)
+    if isinstance(broker, EmbeddedBroker):
+        await broker.provision(topics)
+    else:
+        await _provision_kafka(choice.bootstrap, topics)
+    return broker
+
+
+async def _provision_kafka(bootstrap: str, topics: list[str]) -> None:
+    from referral.exchange.kafka_settings import KafkaSettings, LoopbackPlaintext  # noqa: PLC0415 - Kafka on demand
+    from referral.exchange.provision import provision  # noqa: PLC0415 - the same
+
+    await provision(KafkaSettings(bootstrap, LoopbackPlaintext()), topics, replicas=1, in_sync=1)
