@@ -182,6 +182,16 @@ class History:
         ]
         return found[-1] if found else None
 
+    def invited(self, agency: str) -> bool:
+        """Say whether a held content, whatever became of it, invites `agency`."""
+        kinds = self.procedure.kinds
+        return any(
+            entry.content.kind in kinds
+            and kinds[entry.content.kind].invites
+            and entry.content.act.get("agency") == agency
+            for entry in self.case.entries.values()
+        )
+
     def roles(self) -> Mapping[str, str]:
         """Return every agency in the case with the role that it holds or is offered."""
         return self.standing.members()

@@ -123,12 +123,16 @@ class Batch:
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def _entitled(self, content: Content) -> bool:
-        """A later member may read what did not name it: core contents of a case where it has a seat."""
+        """A later member may read what did not name it: core contents of a case that it is in, or is invited to.
+
+        The invitation may lie behind a gap that only these contents close, so it is enough that we hold it.
+        """
         kind = self.node.procedure.kinds.get(content.kind)
         case = self.case(content.case)
         if case is None or kind is None or not kind.core:
             return False
-        return self.node.agency in self.history(content.case).standing.members()
+        history = self.history(content.case)
+        return history.invited(self.node.agency) or self.node.agency in history.standing.members()
 
     def store(self, opened: OpenedMessage, returned_by: str = "") -> None:
         """Make a verified message part of its case, or refuse it; a repeat gets the receipt that was given first."""

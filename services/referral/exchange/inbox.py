@@ -60,7 +60,7 @@ class Inbox:
             return 0
         self._store(records)
         self._position = Position.of(records[-1])
-        return len(records)
+        return len(records) + self.retry_parked()
 
     async def _assign(self) -> None:
         """Stand where the store says, or at the start of a new incarnation of the log."""

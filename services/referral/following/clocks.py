@@ -48,6 +48,9 @@ CODES: Final[Mapping[str, str]] = {"answer": "no-answer", "voice": "voice-silent
 MISSION_SILENT: Final = "mission-silent"
 NOT_ALERTED: Final = "arrival-overdue"
 ERASE: Final = "erase"
+BREACH: Final = "breach"
+CORRECTION: Final = "correction"
+WRONG_RECIPIENT: Final = "wrong_recipient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class Clocks:
             elif mine:
                 yield Ring(case.case, NOT_ALERTED, deadline.subject, deadline.until)
         yield from self._silent_missions(history, arrivals)
+        yield from self._breaches(history)
         yield from self._withdrawn(history)
 
     def _on_the_side_of_arrival(self, history: History) -> bool:
@@ -137,6 +141,13 @@ class Clocks:
         for agency in standing.members():
             if coming and standing.value(f"member:{agency}") == "invited":
                 yield Ring(history.case.case, MISSION_SILENT, agency, min(coming) - BEFORE_ARRIVAL)
+
+    def _breaches(self, history: History) -> Iterator[Ring]:
+        """A correction that says `wrong_recipient` opens the breach clock at its author's, at once (standing.md 3)."""
+        for entry in history.case.entries.values():
+            content = entry.content
+            if entry.ours and content.kind == CORRECTION and content.act.get("reason") == WRONG_RECIPIENT:
+                yield Ring(history.case.case, BREACH, content.act["target"], content.sent_at)
 
     def _withdrawn(self, history: History) -> Iterator[Ring]:
         """A withdrawal is carried out 72 hours after it was said, unless consent was given anew by then."""
