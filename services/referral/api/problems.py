@@ -1,7 +1,7 @@
 """Refusals and HTTP meet here, in one table: RFC 9457 problems whose type resolves in the docs, never an echo of input.
 
-A code that the table does not name is 422: the request was understood and is refused. What nobody foresaw is 500 with no
-detail; the log has the name of the error, not its text.
+A code that the table does not name is 422: the request was understood and is refused. What nobody foresaw is 500
+with no detail; the log has the name of the error, not its text.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from contracts.refusal import Refusal
+from referral.api.refusals import misshapen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,29 +36,13 @@ STATUS: Final[Mapping[str, int]] = {
     "erased": 410,
     "idempotency-conflict": 422,
     "unauthorised": 401,
+    "idempotency-key": 400,
+    "body-too-large": 413,
     "store-unavailable": 503,
     "store-in-use": 503,
 }
 
 log = structlog.get_logger()
-
-
-class Unauthorised(Refusal):
-    """The token is missing or wrong; send `Authorization: Bearer …` with the token that `referral init` printed."""
-
-    code = "unauthorised"
-
-
-class KeyMissing(Refusal):
-    """Every POST needs an `Idempotency-Key` header of 1 to 128 visible characters; a retry sends the same."""
-
-    code = "idempotency-key"
-
-
-class RequestRefused(Refusal):
-    """The request does not have the form that the reference of the API describes."""
-
-    code = "request"
 
 
 def problem(code: str, title: str, status: int, detail: str = "", **more: Any) -> JSONResponse:
@@ -76,14 +61,6 @@ def of_refusal(refusal: Refusal) -> JSONResponse:
     return problem(refusal.code, title, STATUS.get(refusal.code, 422), refusal.detail, **more)
 
 
-def _place(error: Mapping[str, Any]) -> str:
-    """Name where a request is wrong; a field that we do not know is the caller's word and is not repeated."""
-    if error["type"] == "extra_forbidden":
-        return "There is a field that this request does not have."
-    where = [step for step in error["loc"][1:2] if isinstance(step, str)]
-    return f"Look at `{where[0]}`." if where else "It is not JSON of this form."
-
-
 def install(app: FastAPI) -> None:
     """Let every error of `app` leave as a problem."""
 
@@ -93,7 +70,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return of_refusal(RequestRefused(" ".join(sorted({_place(one) for one in error.errors()}))))
+        return of_refusal(misshapen(error.errors()))
 
     @app.exception_handler(HTTPException)
     def http(_request: Request, error: HTTPException) -> JSONResponse:

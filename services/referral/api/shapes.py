@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime  # noqa: TC003 - the models are made from these types
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from referral.queries import ArrivalItem, CaseRow, RegisterItem, TimelineItem
+from referral.queries import (  # noqa: TC001 - the same
+    ArrivalItem,
+    CaseRow,
+    RegisterItem,
+    TimelineItem,
+)
 
 
 class Shape(BaseModel):

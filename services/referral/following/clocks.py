@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from contracts.refusal import Refusal
 from contracts.sections import read_section
@@ -30,7 +30,6 @@ from referral.store import statements
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from referral.desk import Desk
     from referral.node import Node
     from referral.store import Cursor, Stored
 
@@ -80,10 +79,17 @@ def arrival_times(node: Node, history: History) -> dict[str, datetime]:
     return found
 
 
+class Sender(Protocol):
+    """Who carries out what a clock commands."""
+
+    def send(self, case: str, intent: Intent, *, key: str, principal: str) -> object:
+        """Send one message; a repeat under the same `key` is no second one."""
+
+
 class Clocks:
     """The clocks of one node; `turn` rings."""
 
-    def __init__(self, node: Node, desk: Desk) -> None:
+    def __init__(self, node: Node, desk: Sender) -> None:
         """Ring for `node`; alerts are sent through `desk`."""
         self._node = node
         self._desk = desk

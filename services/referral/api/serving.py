@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from referral.wiring import Wired
+    from referral.api.parts import Parts
 
 STOP_SECONDS: Final = 20.0
 
@@ -29,9 +29,9 @@ STOP_SECONDS: Final = 20.0
 class WorkerThread:
     """Runs a node's worker in a thread with a loop of its own."""
 
-    def __init__(self, wired: Wired) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Work for a node that is put together."""
-        self._wired = wired
+        self._parts = parts
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -52,15 +52,15 @@ class WorkerThread:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         try:
-            await self._wired.worker.run(self._stop)
+            await self._parts.worker.run(self._stop)
         finally:
-            await self._wired.close()
+            await self._parts.close()
 
 
-def served_app(wired: Wired) -> FastAPI:
+def served_app(parts: Parts) -> FastAPI:
     """Return the API whose life is the worker's life: started and stopped with it."""
-    app = make_app(wired)
-    worker = WorkerThread(wired)
+    app = make_app(parts)
+    worker = WorkerThread(parts)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -74,9 +74,9 @@ def served_app(wired: Wired) -> FastAPI:
     return app
 
 
-def serve(wired: Wired, host: str, port: int, ready: Callable[[int], None]) -> None:
+def serve(parts: Parts, host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is told the port when requests are answered (0 asks for a free one)."""
-    config = uvicorn.Config(served_app(wired), host=host, port=port, log_config=None, access_log=False)
+    config = uvicorn.Config(served_app(parts), host=host, port=port, log_config=None, access_log=False)
     _Server(config, ready).run()
 
 
