@@ -82,7 +82,6 @@ class Index:
         for at in range(0, len(entries), _AT_ONCE):
             some = entries[at : at + _AT_ONCE]
             marks = ",".join("?" * len(some))
-            # Only question marks are put into the statement.
             found.update(self._db.execute(f"SELECT entry, place FROM entry WHERE entry IN ({marks})", some))  # noqa: S608 - only question marks are put in
         return found
 

@@ -78,9 +78,10 @@ def _twice(files: TileFiles, size: int) -> list[str]:
     number = 0
     while tile := tlog.tile_at(None, number, size):
         entries = files.entries(tile)
-        if len(seen | set(entries)) != len(seen) + len(entries):
-            found.append(f"{tile.path}: an entry stands twice")
+        before = len(seen)
         seen.update(entries)
+        if len(seen) != before + len(entries):
+            found.append(f"{tile.path}: an entry stands twice")
         number += 1
     return found
 

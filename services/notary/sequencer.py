@@ -49,6 +49,7 @@ class Sequencer:
         self._brought = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "log")
         self._trouble: str | None = None
+        self._open = False
 
     @property
     def trouble(self) -> str | None:
@@ -60,10 +61,12 @@ class Sequencer:
         """Accept and sign until the block is left; what is answered for by then is on disk."""
         if self._log.pending:
             self._brought.set()
+        self._open = True
         tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._sign())]
         try:
             yield
         finally:
+            self._open = False
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -73,6 +76,8 @@ class Sequencer:
 
     async def submit(self, entries: Sequence[bytes], *, nonce: bytes, expires: int, now: int) -> list[int]:
         """Return the indices of `entries`, which are on disk then; or raise `RequestReplayed` or `LogStopped`."""
+        if not self._open:
+            raise LogStopped
         answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(Submission(entries, nonce, expires, now, answer))
         return await answer

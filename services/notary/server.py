@@ -45,7 +45,8 @@ def serve(folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], No
 
 def _listening(address: tuple[str, int]) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named as TCP, so that answers are sent at once: asyncio leaves Nagle's delay on a socket of protocol 0.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -57,7 +58,11 @@ def _listening(address: tuple[str, int]) -> socket.socket:
 
 async def _serve(notary: Notary, listener: socket.socket, ready: Callable[[dict[str, Any]], None]) -> None:
     config = uvicorn.Config(
-        make_app(notary), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+        make_app(notary),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _Server(config, lambda: ready(_announcement(notary.log, listener)))
     loop = asyncio.get_running_loop()

@@ -32,9 +32,8 @@ def key_of(agency: str) -> bytes:
     return public_signing(SEED)
 
 
-def headers(**changes: object) -> dict[str, str]:
-    given_values: dict[str, object] = {"at": NOW, "nonce": NONCE} | changes
-    return sign_request(SEED, "be-fp", "POST", "/v1/entries", BODY, **given_values)  # type: ignore[arg-type]
+def headers(at: datetime = NOW, nonce: bytes = NONCE) -> dict[str, str]:
+    return sign_request(SEED, "be-fp", "POST", "/v1/entries", BODY, at=at, nonce=nonce)
 
 
 def verified(

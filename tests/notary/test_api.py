@@ -10,7 +10,9 @@ import plain_tlog
 from contracts import tlog
 from contracts.encoding import b64, compact
 from notaries import Desk, body_of, desk, entries, entry, fill, head_of, new_log, read_whole, signed_headers, vkey
+from notary.errors import LogStopped
 from notary.index import Head
+from notary.sequencer import Sequencer
 from small_network import NOW
 
 if TYPE_CHECKING:
@@ -280,6 +282,13 @@ async def test_a_stopped_log_takes_nothing_says_so_and_goes_on_serving(log: Path
         assert answer.headers["retry-after"] == "5"
         assert plain_tlog.open_checkpoint((await notary.client.get("/checkpoint")).content, vkey(log))[0] == 3
         assert (await notary.client.get("/livez")).json() == {"status": "pass"}
+
+
+async def test_a_notary_that_is_stopping_takes_nothing(log: Path) -> None:
+    async with desk(log) as notary:
+        stopping = Sequencer(notary.log, 1.0)
+        with pytest.raises(LogStopped):
+            await stopping.submit(entries(1), nonce=b"n", expires=1, now=0)
 
 
 async def test_a_damaged_tile_is_not_served(log: Path) -> None:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import plain_tlog
-from contracts.tlog import Tile, leaf_hash
-from notaries import entries, entry, fill, head_of, new_log
+from contracts.tlog import Checkpoint, Tile, leaf_hash, sign_checkpoint
+from notaries import ORIGIN, entries, entry, fill, head_of, new_log
 from notary.audit import audit
 from notary.edge import Edge
 from notary.inspection import fsck, status
+from notary.log import read_signer
 from notary.tiles import TileFiles
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ def test_a_damaged_checkpoint_and_a_damaged_journal_are_named(folder: Path) -> N
 def test_a_log_in_which_an_entry_stands_twice_is_not_sound(tmp_path: Path) -> None:
     folder = new_log(tmp_path / "log")
     edge = Edge()
-    twice = [entry("a"), entry("b"), entry("a")]
-    TileFiles(folder).write(edge.grow(twice))
+    TileFiles(folder).write(edge.grow([entry("a"), entry("b"), entry("a")]))
+    checkpoint = Checkpoint(ORIGIN, 3, edge.root())
+    (folder / "checkpoint").write_bytes(sign_checkpoint(checkpoint, read_signer(folder)))
     assert audit(TileFiles(folder), 3, edge.root()).damaged == set()
-    fill(folder, [entry("c"), entry("d"), entry("e")])
-    assert fsck(folder).sound
+    assert fsck(folder).damaged == ("tile/entries/000.p/3: an entry stands twice",)
 
 
 def test_the_status_of_a_log_counts_what_waits(folder: Path) -> None:
