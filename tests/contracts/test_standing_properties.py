@@ -34,15 +34,15 @@ BOUNDED = settings(max_examples=60, deadline=None, derandomize=True, suppress_he
 
 def acts(draw: random.Random, story: Story) -> list[tuple[str, dict[str, Any]]]:
     """Return one act of each kind, with ids of this story."""
-    ids = [one.id for one in story.messages]
+    return [*journeys(draw, story), *membership(draw, story)]
+
+
+def journeys(draw: random.Random, story: Story) -> list[tuple[str, dict[str, Any]]]:
     planned = [one.id for one in story.messages if one.kind == "travel-itinerary"] or ["none"]
     itinerary, agency = draw.choice([*planned, "none"]), draw.choice(AGENCIES)
     plan = draw.choice(planned)
     facts = [one for one in story.messages if TABLE.kinds[one.kind].fact and one.kind != "correction"]
     told = draw.choice(facts) if facts else story.messages[0]
-    contested = story.whole.contested
-    register = draw.choice(contested) if contested else "case"
-    tips = list(story.whole.registers[register].tips)
     return [
         ("assistance-request-notification", dict(story.messages[0].act)),
         ("assistance-request-confirmation", ACCEPT),
@@ -68,6 +68,15 @@ def acts(draw: random.Random, story: Story) -> list[tuple[str, dict[str, Any]]]:
         ("request-withdrawal", {"reason": "other"}),
         ("correction", {"target": told.id, "reason": "typo", "new": dict(told.act)}),
         ("correction", {"target": told.id, "reason": "typo", "new": report("refused")}),
+    ]
+
+
+def membership(draw: random.Random, story: Story) -> list[tuple[str, dict[str, Any]]]:
+    ids, agency = [one.id for one in story.messages], draw.choice(AGENCIES)
+    contested = story.whole.contested
+    register = draw.choice(contested) if contested else "case"
+    tips = list(story.whole.registers[register].tips)
+    return [
         ("participant-added", {"agency": agency, "role": "reception", "reason": "other"}),
         ("participant-removed", {"agency": agency, "reason": "other"}),
         ("participation", {"answer": draw.choice(["accept", "accept", "decline"])}),
