@@ -208,7 +208,7 @@ class Desk:
         return None if stored is None else parse(stored.to(request.principal, request.digest))
 
     def _load(self, case: str) -> Case:
-        found = self._node.store.load(case, Case)
+        found = self._node.case(case)
         if found is None:
             raise CaseUnknown
         return found

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from contracts import signing
 from contracts.content import Recipient, Seen
 from contracts.encoding import b64
+from referral.casework.case import Case
+from referral.casework.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 EMPTY_LOG: Final = Seen(
     size=0, root=b64(bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"))
 )
+
+
+HISTORIES: Final = 256  # cases whose reading is kept at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Node:
     now: Callable[[], datetime]
     seen: Seen = field(default=EMPTY_LOG)
     draw: Callable[[int], bytes] = secrets.token_bytes
+    _histories: dict[str, History] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
     def me(self) -> Agency:
@@ -63,6 +71,35 @@ class Node:
     def agency_named(self, name: str) -> Agency:
         """Return an agency of the directory, or raise `UnknownAgency`."""
         return self.directory.agency(name)
+
+    def history(self, case_id: str) -> History | None:
+        """Return the reading of a case as it is stored now, None where there is none; shared, so nobody changes it."""
+        with self._lock:
+            held = self._histories.pop(case_id, None)
+        fresh = self._read(case_id, held)
+        if fresh is not None:
+            with self._lock:
+                self._histories[case_id] = fresh
+                while len(self._histories) > HISTORIES:
+                    del self._histories[next(iter(self._histories))]
+        return fresh
+
+    def _read(self, case_id: str, held: History | None) -> History | None:
+        if held is None:
+            case = self.store.load(case_id, Case)
+            return None if case is None else History(case, self.procedure)
+        since = self.store.since(case_id, held.case.version)
+        if not since:
+            return held
+        case = held.case.twin()
+        for event in since:
+            event.mutate(case)
+        return History(case, self.procedure, before=held)
+
+    def case(self, case_id: str) -> Case | None:
+        """Return a case to change; what is changed counts once it is saved."""
+        history = self.history(case_id)
+        return None if history is None else history.case.twin()
 
     def recipient(self, agency: str, role: str) -> Recipient:
         """Return `agency` as a content names it in its audience."""

@@ -17,8 +17,6 @@ from contracts.receipts import Receipt, ReceiptContradicts, issue
 from contracts.sections import read_section
 from contracts.sections.journey import ArrivalTime
 from referral.audit.reads import Read, ReadLog, reads_of
-from referral.casework.case import Case
-from referral.casework.history import History
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange import correspondence
 from referral.exchange.alarms import Alarm, standing_alarms
@@ -32,7 +30,8 @@ if TYPE_CHECKING:
 
     from contracts.content import Section
     from contracts.standing import Standing
-    from referral.casework.case import Entry
+    from referral.casework.case import Case, Entry
+    from referral.casework.history import History
     from referral.node import Node
     from referral.store import Cursor
 
@@ -148,10 +147,9 @@ class Queries:
 
     def history(self, case: str, at: datetime | None = None) -> History:
         """Return a case as it is, or as this node knew it at a time; raise `CaseUnknown`."""
-        found = self._node.store.load(case, Case)
-        if found is None:
+        history = self._node.history(case)
+        if history is None:
             raise CaseUnknown
-        history = History(found, self._node.procedure)
         return history if at is None else history.at(at)
 
     def standing(self, case: str, at: datetime | None = None) -> Standing:

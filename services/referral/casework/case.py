@@ -8,6 +8,7 @@ events is found, because the chain of events is anchored in the notary (architec
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -259,6 +260,19 @@ class Case(BaseAggregate[UUID]):
     def opened_by(self, fingerprint: str) -> bool:
         """Say whether the agency with this identity fingerprint created the case."""
         return bool(self.salt) and self.case == case_id(fingerprint, self.salt)
+
+    def twin(self) -> Case:
+        """Return a case of its own with the same state: what is changed on it leaves this one as it is."""
+        other = copy(self)
+        other._state = replace(  # noqa: SLF001 - it is this class's own
+            self._state,
+            entries=dict(self.entries),
+            receipts={name: dict(held) for name, held in self.receipts.items()},
+            refused=dict(self.refused),
+            erased=dict(self.erased),
+        )
+        other._pending_events = []  # noqa: SLF001 - as the library makes a new aggregate's
+        return other
 
     def holds(self, content_id: str) -> bool:
         """Say whether the message is part of the case here."""

@@ -32,17 +32,32 @@ COUNTING: Final = ("effective", "flagged")
 class History:
     """One reading of a case; make another one when the case has changed."""
 
-    def __init__(self, case: Case, procedure: Procedure) -> None:
-        """Read `case` by `procedure`."""
+    def __init__(self, case: Case, procedure: Procedure, before: History | None = None) -> None:
+        """Read `case` by `procedure`; `before` is a reading of fewer messages of it, to go on from."""
         self.case = case
         self.procedure = procedure
+        self._before = before
 
     @cached_property
     def standing(self) -> Standing:
         """Return the standing of the set that members compare."""
-        whole = self._fold(self._known())
+        whole = self._gone_on() or self._fold(self._known())
         refused = {name for name, verdict in whole.verdicts.items() if verdict.name == "refused"}
         return self._fold(one for one in self._known() if one.id not in refused) if refused else whole
+
+    def _gone_on(self) -> Standing | None:
+        """Return the standing from that of the reading before, with what came since; None where there is none."""
+        before, self._before = self._before, None
+        if before is None or len(before.standing.verdicts) != sum(1 for one in before._known() if before._core(one)):  # noqa: SLF001 - of its own class
+            return None
+        standing = before.standing
+        for name, entry in self.case.entries.items():
+            if name not in before.case.entries and self.readable(entry.message):
+                standing = standing.add(entry.message)
+        return standing
+
+    def _core(self, message: Message) -> bool:
+        return self.procedure.kinds[message.kind].core
 
     def _known(self) -> list[Message]:
         """Return the messages that this version of the procedure can read."""

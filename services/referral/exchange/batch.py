@@ -200,7 +200,7 @@ class Batch:
     def case(self, case_id: str) -> Case | None:
         """Return a case with what this page has added to it."""
         if case_id not in self._cases:
-            found = self.node.store.load(case_id, Case)
+            found = self.node.case(case_id)
             if found is None:
                 return None
             self._cases[case_id] = found
@@ -210,7 +210,8 @@ class Batch:
         """Return the reading of a case with what this page has added to it."""
         if case_id not in self._histories:
             case = self.case(case_id) or self._opened_case(case_id)
-            self._histories[case_id] = History(case, self.node.procedure)
+            stored = self.node.history(case_id) if not case.pending_events else None
+            self._histories[case_id] = stored or History(case, self.node.procedure)
         return self._histories[case_id]
 
     def changed(self, case_id: str) -> None:

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Final
 from contracts.encoding import compact
 from contracts.node_statement import Body, ErasureAnswer, ErasureRequest, GapRequest, Returned, ReturnedContent, Sync
 from contracts.receipts import Receipt, gather
-from referral.casework.case import Case
-from referral.casework.history import History
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import held, readable_by
 
@@ -104,14 +102,13 @@ def _answer(request: str, rest: list[str]) -> ErasureAnswer:
 
 def _returned(node: Node, asker: str, case: str, ids: list[str]) -> Iterator[Body]:
     """Give back what is held, in statements that fit an envelope; a section that does not fit stays out."""
-    found = node.store.load(case, Case)
-    if found is None:
+    history = node.history(case)
+    if history is None:
         return
-    history = History(found, node.procedure)
     batch: list[ReturnedContent] = []
     size = 0
     for content_id in ids:
-        entry = found.entries.get(content_id)
+        entry = history.entry(content_id)
         if entry is None:
             continue
         sections = readable_by(node, history, entry, asker)

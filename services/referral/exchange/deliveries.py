@@ -14,13 +14,13 @@ from contracts import labels
 from contracts.encoding import blake
 from contracts.receipts import LOST
 from referral.casework.case import Case
-from referral.casework.history import History
 from referral.store import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from referral.casework.case import Entry
+    from referral.casework.history import History
     from referral.node import Node
     from referral.store import Cursor, Stored
 
@@ -59,17 +59,17 @@ class Deliveries:
             if isinstance(stored.event, Case.ReceiptRecorded):
                 self._end(cursor, stored.event)
         for case in dict.fromkeys(stored.case for stored in page):
-            held = self._node.store.load(case)
-            if held is not None:
-                self._add(cursor, held)
+            history = self._node.history(case)
+            if history is not None:
+                self._add(cursor, history)
 
     def clear(self, cursor: Cursor) -> None:
         """Forget every delivery, before they are built again from the history."""
         cursor.execute(SQL["forget_deliveries"])
 
-    def _add(self, cursor: Cursor, case: Case) -> None:
+    def _add(self, cursor: Cursor, history: History) -> None:
         """Add what is missing; what is there already stays as it is."""
-        joined = self._seated(case)
+        case, joined = history.case, self._seated(history)
         for entry in case.entries.values():
             if entry.ours:
                 core = self._node.procedure.kinds[entry.content.kind].core
@@ -77,10 +77,9 @@ class Deliveries:
                 for recipient in dict.fromkeys([*recipients, *(joined if core else ())]):
                     self._insert(cursor, case, entry, recipient)
 
-    def _seated(self, case: Case) -> Iterable[str]:
+    def _seated(self, history: History) -> Iterable[str]:
         """Return the agencies that are invited or members now, without ourselves."""
-        standing = History(case, self._node.procedure).standing
-        return [agency for agency in standing.members() if agency != self._node.agency]
+        return [agency for agency in history.standing.members() if agency != self._node.agency]
 
     def _insert(self, cursor: Cursor, case: Case, entry: Entry, recipient: str) -> None:
         if case.receipt(entry.content.id, recipient, "R1") is not None:

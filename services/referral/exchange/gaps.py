@@ -41,12 +41,13 @@ class Gaps:
     def apply(self, cursor: Cursor, page: list[Stored]) -> None:
         """Write down what is missing after a page of events, and strike out what came."""
         for case_id in dict.fromkeys(stored.case for stored in page):
-            case = self._node.store.load(case_id, Case)
-            if case is not None:
-                self._compare(cursor, case)
+            history = self._node.history(case_id)
+            if history is not None:
+                self._compare(cursor, history)
 
-    def _compare(self, cursor: Cursor, case: Case) -> None:
-        missing = {one for one in History(case, self._node.procedure).standing.missing if one not in case.entries}
+    def _compare(self, cursor: Cursor, history: History) -> None:
+        case = history.case
+        missing = {one for one in history.standing.missing if one not in case.entries}
         rows = cursor.execute(SQL["gaps_of_case"], {"case_id": case.case}).fetchall()
         known = {row[0] for row in rows}
         for content_id in sorted(missing - known):
@@ -70,12 +71,12 @@ class Gaps:
         return len(rows)
 
     def _ask_in(self, cursor: Cursor, case_id: str, gaps: list[tuple[str, int]], now: datetime) -> None:
-        case = self._node.store.load(case_id, Case)
-        if case is None:
+        history = self._node.history(case_id)
+        if history is None:
             return
         wanted: dict[str, list[str]] = {}
         for content_id, asked in gaps:
-            for agency in self._whom(case, content_id, asked):
+            for agency in self._whom(history, content_id, asked):
                 wanted.setdefault(agency, []).append(content_id)
             pause = int(PAUSES[min(asked, len(PAUSES) - 1)].total_seconds())
             row = {"case_id": case_id, "content_id": content_id, "next_at": seconds(now) + pause}
@@ -85,10 +86,10 @@ class Gaps:
                 subject = [case_id, *sorted(ids[first : first + MAX_IDS])]
                 correspondence.owe(cursor, agency, correspondence.GAP_REQUEST, subject, now)
 
-    def _whom(self, case: Case, content_id: str, asked: int) -> Iterable[str]:
+    def _whom(self, history: History, content_id: str, asked: int) -> Iterable[str]:
         """Return whom to ask: first those who named the id, later every member too."""
-        named = {entry.content.sender for entry in case.entries.values() if content_id in entry.content.after}
-        members = History(case, self._node.procedure).standing.members() if asked or not named else ()
+        named = {entry.content.sender for entry in history.case.entries.values() if content_id in entry.content.after}
+        members = history.standing.members() if asked or not named else ()
         return sorted({*named, *members} - {self._node.agency})
 
 

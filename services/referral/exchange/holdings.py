@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from contracts.content import Erased, Section
 from contracts.encoding import b64, compact, parse, unb64
 from contracts.node_statement import Held, ids_hash
-from referral.casework.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from referral.casework.case import Case, Entry
+    from referral.casework.history import History
     from referral.node import Node
 
 SECTION_LIMIT = 524_288  # bytes; twice what an envelope holds
@@ -80,10 +80,9 @@ def readable_by(node: Node, history: History, entry: Entry, agency: str) -> tupl
 
 def held(node: Node, case_id: str) -> Held | None:
     """Return what this node holds of a case, as `sync` says it; None where there is nothing to compare."""
-    case = node.store.load(case_id)
-    if case is None:
+    history = node.history(case_id)
+    if history is None:
         return None
-    history = History(case, node.procedure)
     ids = history.core_ids
     digest = b64(bytes.fromhex(history.standing.digest()))
     return Held(case_id, history.tips, len(ids), ids_hash(ids), digest) if ids else None

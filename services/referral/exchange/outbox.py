@@ -14,8 +14,6 @@ from contracts import node_statement
 from contracts.envelope import seal
 from contracts.refusal import Refusal
 from contracts.signing import MESSAGE, NODE_STATEMENT
-from referral.casework.case import Case
-from referral.casework.history import History
 from referral.errors import CaseUnknown
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from contracts.content import Erased, Section
+    from referral.casework.history import History
     from referral.exchange.broker import Broker
     from referral.node import Node
     from referral.store import Cursor
@@ -116,10 +115,10 @@ class Outbox:
         return Copy(content_id, recipient, case_id, copies, topic, envelope)
 
     def _history(self, case_id: str) -> History:
-        case = self._node.store.load(case_id, Case)
-        if case is None:
+        history = self._node.history(case_id)
+        if history is None:
             raise CaseUnknown
-        return History(case, self._node.procedure)
+        return history
 
     def _seal(self, recipient: str, letter: Letter, now: datetime) -> tuple[str, bytes]:
         """Return the recipient's topic and an envelope of the day; refuses where the directory gives no key."""

@@ -99,13 +99,14 @@ class Clocks:
 
     def _apply(self, cursor: Cursor, page: list[Stored]) -> None:
         for case_id in dict.fromkeys(stored.case for stored in page):
-            case = self._node.store.load(case_id, Case)
-            if case is not None:
-                self._set(cursor, case)
+            history = self._node.history(case_id)
+            if history is not None:
+                self._set(cursor, history)
 
-    def _set(self, cursor: Cursor, case: Case) -> None:
+    def _set(self, cursor: Cursor, history: History) -> None:
         """Set what waits now, stop what waits no more, and end the alarms whose cause is gone."""
-        wanted = {(ring.what, ring.subject, seconds(ring.until)) for ring in self._waiting(case)}
+        case = history.case
+        wanted = {(ring.what, ring.subject, seconds(ring.until)) for ring in self._waiting(history)}
         rows = cursor.execute(SQL["of_case"], {"case_id": case.case}).fetchall()
         held = {(what, subject, until) for what, subject, until, _ in rows}
         for what, subject, until in sorted(wanted - held):
@@ -118,9 +119,8 @@ class Clocks:
             if ours and (alarm.code, alarm.subject) not in standing:
                 end_alarm(cursor, alarm.code, case.case, alarm.subject, self._node.now())
 
-    def _waiting(self, case: Case) -> Iterator[Ring]:
-        history = History(case, self._node.procedure)
-        standing = history.standing
+    def _waiting(self, history: History) -> Iterator[Ring]:
+        case, standing = history.case, history.standing
         arrivals = arrival_times(self._node, history)
         mine = self._node.agency in standing.members()
         pause = GRACE if self._on_the_side_of_arrival(history) else GRACE + OTHERS_WAIT
@@ -193,7 +193,7 @@ class Clocks:
         """Nobody has confirmed the arrival: alarm a person here, and tell all members unless another node has."""
         with self._node.store.transaction() as cursor:
             raise_alarm(cursor, NOT_ALERTED, ring.case, ring.subject, now)
-        case = self._node.store.load(ring.case, Case)
+        case = self._node.case(ring.case)
         if case is None or self._alerted(case, ring):
             return
         act = {"itinerary": ring.subject, "raised_by": "timer", "hypotheses": ["unknown"], "level": 2}
@@ -216,7 +216,7 @@ class Clocks:
 
     def _erase(self, ring: Ring, now: datetime) -> None:
         """Destroy what a withdrawal shut: here if it names us; elsewhere its holder is asked to."""
-        case = self._node.store.load(ring.case, Case)
+        case = self._node.case(ring.case)
         if case is None:
             return
         agency = ring.subject.split(":")[0]

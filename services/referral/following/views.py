@@ -71,12 +71,12 @@ class Views:
     # -- caseload ----------------------------------------------------------------------------------------------------
 
     def _cases(self, cursor: Cursor, page: list[Stored]) -> None:
-        for case in self._touched(page):
-            cursor.execute(SQL["put_case"], self._case_row(History(case, self._node.procedure)))
+        for history in self._touched(page):
+            cursor.execute(SQL["put_case"], self._case_row(history))
 
-    def _touched(self, page: list[Stored]) -> list[Case]:
-        found = (self._node.store.load(case, Case) for case in dict.fromkeys(stored.case for stored in page))
-        return [case for case in found if case is not None]
+    def _touched(self, page: list[Stored]) -> list[History]:
+        found = (self._node.history(case) for case in dict.fromkeys(stored.case for stored in page))
+        return [history for history in found if history is not None]
 
     def _case_row(self, history: History) -> dict[str, Any]:
         standing = history.standing
@@ -101,8 +101,8 @@ class Views:
     # -- arrivals ----------------------------------------------------------------------------------------------------
 
     def _journeys(self, cursor: Cursor, page: list[Stored]) -> None:
-        for case in self._touched(page):
-            history = History(case, self._node.procedure)
+        for history in self._touched(page):
+            case = history.case
             cursor.execute(SQL["clear_arrivals_of_case"], {"case_id": case.case})
             for itinerary, state in sorted(_journeys_of(history).items()):
                 if state in EXPECTED:
@@ -145,8 +145,8 @@ class Views:
 
     def _message(self, cursor: Cursor, stored: Stored) -> None:
         event: Any = stored.event
-        case = self._node.store.load(stored.case, Case)
-        entry = case.entries.get(event.content_id) if case is not None else None
+        history = self._node.history(stored.case)
+        entry = history.entry(event.content_id) if history is not None else None
         if entry is None:
             return
         content = entry.content

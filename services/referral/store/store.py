@@ -159,6 +159,12 @@ class Store:
             raise AggregateWrong
         return aggregate
 
+    def since(self, case: str, version: int) -> list[Any]:
+        """Return the events of a case after one of its versions, oldest first; `CaseErased`, `StoredEventRefused`."""
+        with self._database.reading() as cursor:
+            rows = recorder.history(cursor, unb64(case, 16), version)
+        return [only_event(found) for found in self._mapper.read(rows)]
+
     def event(self, case: str, version: int) -> Any:
         """Return one event of a case by its version; `CaseErased`, or `StoredEventRefused` (also if there is none)."""
         with self._database.reading() as cursor:
