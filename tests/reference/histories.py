@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference.acts import View, act_for
 from reference.case import Case
-from reference.onward import INVITED_AS, STRAIGHT, onward
+from reference.onward import CLASHES, INVITED_AS, STRAIGHT, against_each_other, onward
 
 if TYPE_CHECKING:
     from random import Random
@@ -62,12 +62,13 @@ class Drawing:
         self.case = Growing([], table, frozenset())
         self.side: list[Message] = []
         self.now = START
-        self.agencies = list("abcdef"[: rng.randint(2, 6)])
+        self.agencies = list("abcdef"[: rng.choice((2, 3, 3, 4, 5, 6))])
         self.held: dict[str, set[str]] = {agency: set() for agency in "abcdefgh"}
         self.waiting: list[tuple[str, str]] = []
         self.care = rng.choice((0.0, 0.02, 0.05, 0.15, 0.3))
         self.loss = rng.choice((0.0, 0.1, 0.3, 0.6))
         self.strides = STRIDES[: rng.choice((4, 6, 6, 7, 9))]
+        self.storms = rng.choice((0.0, 0.05, 0.12))
         self.silence = 0  # steps for which nothing arrives anywhere
 
     # -- sending -------------------------------------------------------------------------------------------------------
@@ -203,10 +204,10 @@ class Drawing:
         """Let one agency send one message."""
         rng = self.rng
         self.now += timedelta(hours=rng.choice(self.strides))
-        if rng.random() < 0.06:
-            self.silence = rng.randint(2, 5)
+        if rng.random() < self.storms:
+            self.silence = rng.randint(4, 10)
         self.deliver()
-        author = rng.choice(self.agencies[:2] if rng.random() < 0.6 else self.agencies)
+        author = rng.choice(self.agencies[:2] if rng.random() < 0.5 else self.agencies)
         heads = self.heads(author)
         if not heads:
             return
@@ -227,7 +228,7 @@ class Drawing:
             self.send(message)
 
     def _attempt(self, view: View, heads: list[str], chance_of_progress: float) -> Message:
-        natural = onward(view)
+        natural = against_each_other(view) if self.silence and self.rng.random() < 0.7 else onward(view)
         if natural and self.rng.random() < chance_of_progress:
             kind, act = self.rng.choice(natural)
         else:
@@ -238,12 +239,29 @@ class Drawing:
     def go_straight(self, depth: int) -> None:
         """Go the straight way of a referral for some steps, everything arriving at once."""
         loss, self.loss = self.loss, 0.0
+        third = self.rng.choice("aac")  # who plans the journey
         for author, kind, chosen in STRAIGHT[:depth]:
-            heads = self.heads(author)
-            if author in self.agencies and heads:
-                view = self.view(author, heads)
-                self.send(self.message(view, heads, kind, act_for(view, kind, **chosen)))
+            self._scripted(third if kind == "travel-itinerary" else author, kind, chosen)
         self.loss = loss
+
+    def clash(self) -> None:
+        """Let some messages be sent without knowing of one another, then let everything arrive."""
+        moves = self.rng.sample(CLASHES, self.rng.randint(3, 7))
+        if self.rng.random() < 0.5:  # the removal of c against what c does and others say of it
+            moves = [CLASHES[0], *(one for one in CLASHES[1:] if "c" in {one[0], *one[2].values()})]
+            self.rng.shuffle(moves)
+        self.silence = len(moves) + 1
+        for author, kind, chosen in moves:
+            self._scripted(author, kind, chosen)
+        loss, self.loss, self.silence = self.loss, 0.0, 0
+        self.deliver()
+        self.loss = loss
+
+    def _scripted(self, author: str, kind: str, chosen: dict[str, str]) -> None:
+        heads = self.heads(author)
+        if author in self.agencies and heads:
+            view = self.view(author, heads)
+            self.send(self.message(view, heads, kind, act_for(view, kind, **chosen)))
 
     def whisper(self) -> None:
         """Send a side message to one other agency; no core message names it but by mistake."""
@@ -261,8 +279,10 @@ def draw(rng: Random, table: Table, longest: int = LONGEST) -> list[Message]:
     """Return a history of at most `longest` messages."""
     drawing = Drawing(rng, table)
     drawing.open()
-    if rng.random() < 0.4:
-        drawing.go_straight(rng.randint(3, len(STRAIGHT)))
+    if rng.random() < 0.5:
+        drawing.go_straight(rng.choice((rng.randint(3, len(STRAIGHT)), 10, 11, 12)))
+        if rng.random() < 0.6:
+            drawing.clash()
     size, calm = rng.randint(8, longest), rng.randint(0, 22)
     for n in range(3 * size):
         if len(drawing.case.messages) >= size:

@@ -17,8 +17,9 @@ STRAIGHT: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("b", "assistance-request-confirmation", {"decision": "accept"}),
     ("a", "reintegration-assistance-request", {}),
     ("b", "reintegration-assistance-confirmation", {"decision": "confirm"}),
-    ("a", "participant-added", {"agency": "c", "role": "mission_origin"}),
+    ("a", "participant-added", {"agency": "c"}),
     ("c", "participation", {"answer": "accept"}),
+    ("c", "reintegration-assistance-confirmation", {"decision": "confirm"}),
     ("a", "risk-assessment", {"recommendation": "yes"}),
     ("b", "risk-assessment", {"recommendation": "yes"}),
     ("a", "travel-itinerary", {"state": "final"}),
@@ -27,6 +28,29 @@ STRAIGHT: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("a", "post-departure-notification", {}),
     ("b", "arrival-confirmation", {"outcome": "met", "handed_over_to": "b"}),
     ("b", "monitoring-report", {}),
+)
+
+# What meets badly when it is sent without knowing of the rest.
+CLASHES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("a", "participant-removed", {"agency": "c"}),
+    ("c", "participant-removed", {"agency": "c"}),
+    ("a", "arrival-confirmation", {"outcome": "met", "handed_over_to": "b"}),
+    ("b", "arrival-confirmation", {"outcome": "met", "handed_over_to": "c"}),
+    ("c", "arrival-confirmation", {"outcome": "arrived_not_met"}),
+    ("c", "travel-itinerary", {"state": "cancelled"}),
+    ("a", "travel-itinerary", {"state": "final"}),
+    ("c", "risk-assessment", {"recommendation": "no"}),
+    ("a", "travel-approval", {"decision": "approved"}),
+    ("b", "travel-approval", {"decision": "approved"}),
+    ("b", "reintegration-assistance-confirmation", {"decision": "partial"}),
+    ("c", "reintegration-assistance-confirmation", {"decision": "confirm"}),
+    ("a", "transfer-offered", {"agency": "b"}),
+    ("a", "transfer-offered", {"agency": "c"}),
+    ("c", "transfer-accepted", {"answer": "accepted"}),
+    ("a", "participant-added", {"agency": "d"}),
+    ("a", "age-determination", {"result": "child"}),
+    ("a", "age-determination", {"result": "adult", "second": "guardian"}),
+    ("b", "responsibility-taken", {}),
 )
 
 
@@ -144,3 +168,29 @@ def _lead(moves: _Moves) -> None:
         moves.offer("transfer-accepted", answer=moves.mostly("accepted", "refused"))
     if before.value("case") == "closed":
         moves.offer("case-reopening", chance=0.5)
+
+
+def against_each_other(view: View) -> list[tuple[str, Act]]:
+    """Return moves that meet badly when several agencies make them without knowing of each other."""
+    moves, before = _Moves(view), view.before
+    others = [agency for agency in view.agencies if agency != view.author]
+    final = view.itinerary("final", "departed")
+    moves.offer("risk-assessment", recommendation=moves.mostly("no", "yes"), agency=None)
+    moves.offer("age-determination", result=moves.mostly("child", "adult"), second="guardian", chance=0.5)
+    if moves.role in {"requested", "reception"}:
+        answer = moves.mostly("partial", "confirm", "decline", "clarify")
+        moves.offer("reintegration-assistance-confirmation", decision=answer)
+    if final:
+        moves.offer("travel-approval", itinerary=final, decision=moves.mostly("approved", "revoked"))
+        moves.offer("travel-itinerary", state="cancelled", replaces=final)
+        moves.offer("post-departure-notification", itinerary=final)
+    if view.itinerary("departed", "overdue", "met"):
+        moves.offer("arrival-confirmation", outcome="met", handed_over_to=view.rng.choice([*others, view.author]))
+    if others and before.value("responsible") == view.author:
+        moves.offer("participant-removed", agency=view.rng.choice(others))
+        moves.offer("transfer-offered", agency=view.rng.choice(others))
+    if before.value(f"offer:{view.author}:{before.value('responsible')}") == "offered":
+        moves.offer("transfer-accepted", answer="accepted")
+    if view.contested():
+        moves.offer("settlement")
+    return moves.found
