@@ -26,6 +26,7 @@ from referral.exchange.outbox import Outbox
 from referral.following.clocks import Clocks
 from referral.following.follower import Follower
 from referral.following.proofs import LogClient, NotaryAway
+from referral.following.views import SQL as VIEWS
 from referral.following.views import Views
 from referral.following.witnessing import Witnessing
 from referral.vault import first_day_kept
@@ -42,7 +43,9 @@ IDLE_SECONDS: Final = 0.5
 AWAY_SECONDS: Final = 2.0
 BROKER_AWAY: Final = "broker-away"
 NOTARY_AWAY: Final = "notary-away"
+EPOCH_KEYS_ENDING: Final = "epoch-keys-ending"
 EVERY_DAY: Final = timedelta(days=1)
+KEYS_ENDING: Final = timedelta(days=5)
 
 log = structlog.get_logger()
 
@@ -61,7 +64,7 @@ class Worker:
         self.clocks = Clocks(node, desk)
         self.witnessing = Witnessing(node, proofs, notary)
         self.views = Views(node)
-        deliveries = Deliveries(node)
+        self.deliveries = deliveries = Deliveries(node)
         self.followers = (
             Follower(deliveries.name, deliveries.topics, deliveries.apply, deliveries.clear),
             Follower(self.gaps.name, self.gaps.topics, self.gaps.apply),
@@ -83,6 +86,7 @@ class Worker:
         done += self.follow()
         done += self.clocks.turn()
         done += self.gaps.ask(self._node.now())
+        done += self.deliveries.turn()
         done += await self._with_broker(self.outbox.turn)
         done += await self._with_notary()
         return done
@@ -94,7 +98,9 @@ class Worker:
     def next_at(self) -> datetime | None:
         """Return when something is due here next if nobody speaks: a copy, a question, a clock, the daily round."""
         with self._node.store.reading() as cursor:
-            rows = [cursor.execute(SQL[name]).fetchone() for name in ("next_delivery_at", "next_gap_at")]
+            rows = [
+                cursor.execute(SQL[name]).fetchone() for name in ("next_delivery_at", "next_gap_at", "next_alarm_at")
+            ]
         found = [datetime.fromtimestamp(row[0], UTC) for row in rows if row is not None and row[0] is not None]
         clock = self.clocks.next_at()
         return min([*found, *([clock] if clock is not None else []), self._next_day()])
@@ -198,7 +204,24 @@ class Worker:
         self._node.vault.destroy_epoch_keys(first_day_kept(now.astimezone(UTC).date()))
         self._node.vault.rewrap()
         judged = self.inbox.retry_parked()
+        self._collect_orphans()
+        self._look_at_epoch_keys(now)
         return judged + (0 if first else self._sync(now))
+
+    def _collect_orphans(self) -> None:
+        """Destroy section keys that no event names, a week after they were made."""
+        with self._node.store.reading() as cursor:
+            known = {row[0] for row in cursor.execute(VIEWS["message_ids"])}
+        self._node.vault.collect_orphans(known)
+
+    def _look_at_epoch_keys(self, now: datetime) -> None:
+        """Tell a person five days before a partner's published keys, or our own, end (reliability.md 2)."""
+        last_day = now.astimezone(UTC).date() + KEYS_ENDING
+        wanted = {partner for _, partner in self.views.shared_cases()} | {self._node.agency}
+        with self._node.store.transaction() as cursor:
+            for agency in sorted(wanted):
+                change = end_alarm if self._node.directory.epoch_key(agency, last_day) is not None else raise_alarm
+                change(cursor, EPOCH_KEYS_ENDING, "", agency, now)
 
     def _sync(self, now: datetime) -> int:
         """Owe each partner of a shared case our heads (standing.md 5)."""

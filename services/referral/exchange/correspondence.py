@@ -13,7 +13,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import compact
-from contracts.node_statement import Body, ErasureAnswer, ErasureRequest, GapRequest, Returned, ReturnedContent, Sync
+from contracts.node_statement import (
+    MAX_IDS,
+    Body,
+    ErasureAnswer,
+    ErasureRequest,
+    GapRequest,
+    Held,
+    Returned,
+    ReturnedContent,
+    Sync,
+)
 from contracts.receipts import Receipt, gather
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import held, readable_by
@@ -56,15 +66,20 @@ def due(cursor: Cursor, limit: int) -> list[Due]:
 
 
 def bodies(node: Node, cursor: Cursor, waiting: Iterable[Due]) -> Iterator[tuple[str, Body]]:
-    """Yield (recipient, body) for the rows of `waiting`; receipts for one recipient go together, up to 64 in each."""
+    """Yield (recipient, body) for the rows of `waiting`; receipts and heads for one go together, up to 64."""
     receipts: dict[str, list[Receipt]] = {}
+    heads: dict[str, list[Held]] = {}
     for one in waiting:
         if one.type == RECEIPTS:
             receipts.setdefault(one.recipient, []).extend(issued(cursor, one.subject[0], one.recipient))
+        elif one.type == SYNC:
+            heads.setdefault(one.recipient, []).extend(found for case in one.subject if (found := held(node, case)))
         else:
             yield from ((one.recipient, body) for body in _body(node, one))
-    for recipient, found in receipts.items():
-        yield from ((recipient, body) for body in gather(found))
+    for recipient, said in receipts.items():
+        yield from ((recipient, body) for body in gather(said))
+    for recipient, cases in heads.items():
+        yield from ((recipient, Sync(tuple(cases[at : at + MAX_IDS]))) for at in range(0, len(cases), MAX_IDS))
 
 
 def issued(cursor: Cursor, content_id: str, recipient: str) -> list[Receipt]:
@@ -86,10 +101,6 @@ def _body(node: Node, one: Due) -> Iterator[Body]:
             yield GapRequest(case, tuple(rest))
         case "returned":
             yield from _returned(node, one.recipient, case, rest)
-        case "sync":
-            found = held(node, case)
-            if found is not None:
-                yield Sync((found,))
         case "erasure-request":
             yield ErasureRequest(case, tuple(rest[1:]), rest[0])
         case "erasure-answer":

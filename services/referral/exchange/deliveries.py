@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from contracts import labels
 from contracts.encoding import blake
 from contracts.receipts import LOST
+from referral.casework.calendar import due, is_working, local_day
 from referral.casework.case import Case
 from referral.store import statements
 
@@ -28,6 +29,9 @@ SQL: Final = statements("referral.exchange", "exchange.sql")
 TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC, Case.ReceiptRecorded.TOPIC)
 URGENCY: Final = {"emergency": 0, "urgent": 1, "normal": 2}
 PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (2, 15, 60, 360, 1440))
+EMERGENCY: Final = timedelta(minutes=15)  # until a missing receipt is late (domain.md 1.8)
+URGENT: Final = timedelta(hours=4)
+NO_RECEIPT: Final = "no-receipt"
 JITTER: Final = 10  # percent, at most, earlier
 
 
@@ -57,7 +61,7 @@ class Deliveries:
         """Add and end deliveries for a page of events."""
         for stored in page:
             if isinstance(stored.event, Case.ReceiptRecorded):
-                self._end(cursor, stored.event)
+                self._end(cursor, stored.case, stored.event)
         for case in dict.fromkeys(stored.case for stored in page):
             history = self._node.history(case)
             if history is not None:
@@ -91,13 +95,42 @@ class Deliveries:
             "version": entry.version,
             "made_at": seconds(entry.recorded_at),
             "urgency": URGENCY[entry.content.priority],
+            "alarm_at": seconds(self._late(entry, recipient)),
         }
         cursor.execute(SQL["add_delivery"], row)
 
-    def _end(self, cursor: Cursor, event: Case.ReceiptRecorded) -> None:
+    def _late(self, entry: Entry, recipient: str) -> datetime:
+        """Return when a missing receipt is late: by the clock in an emergency, else by the recipient's working days."""
+        made, priority = entry.recorded_at, entry.content.priority
+        if priority == "emergency":
+            return made + EMERGENCY
+        agency = self._node.directory.agencies.get(recipient)
+        if agency is None or agency.declared is None:
+            return made + URGENT
+        office = agency.declared.calendar
+        if priority == "urgent" and is_working(office, local_day(office, made + URGENT)):
+            return made + URGENT
+        return due(office, made, "1wd")
+
+    def turn(self) -> int:
+        """Alarm for each receipt that is late now; return for how many."""
+        now = self._node.now()
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["late_deliveries"], {"now": seconds(now)}).fetchall()
+        if rows:
+            with self._node.store.transaction() as cursor:
+                for content_id, recipient, case_id in rows:
+                    cursor.execute(SQL["alarmed"], {"content_id": content_id, "recipient": recipient})
+                    alarm = {"code": NO_RECEIPT, "case_id": case_id, "subject": f"{content_id} {recipient}"}
+                    cursor.execute(SQL["raise_alarm"], alarm | {"since": seconds(now)})
+        return len(rows)
+
+    def _end(self, cursor: Cursor, case: str, event: Case.ReceiptRecorded) -> None:
         for content_id, reason in event.items:
             row = {"content_id": content_id, "recipient": event.agency, "at": seconds(event.timestamp)}
             if event.stage == "R1":
                 cursor.execute(SQL["end_delivery"], row | {"state": "stored"})
+                alarm = {"code": NO_RECEIPT, "case_id": case, "subject": f"{content_id} {event.agency}"}
+                cursor.execute(SQL["end_alarm"], alarm | {"at": row["at"]})
             elif reason == LOST:
                 cursor.execute(SQL["reopen_delivery"], row)

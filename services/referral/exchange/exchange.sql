@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     version INTEGER NOT NULL,
     made_at INTEGER NOT NULL,
     urgency INTEGER NOT NULL,
+    alarm_at INTEGER NOT NULL,
     copies INTEGER NOT NULL DEFAULT 0,
     last_copy_at INTEGER,
     next_at INTEGER NOT NULL,
@@ -112,8 +113,8 @@ CREATE TABLE IF NOT EXISTS alarms (
 
 -- name: add_delivery
 -- A message of ours has to reach this recipient; a repeat changes nothing.
-INSERT OR IGNORE INTO deliveries (content_id, recipient, case_id, version, made_at, urgency, next_at)
-VALUES (:content_id, :recipient, :case_id, :version, :made_at, :urgency, :made_at);
+INSERT OR IGNORE INTO deliveries (content_id, recipient, case_id, version, made_at, urgency, alarm_at, next_at)
+VALUES (:content_id, :recipient, :case_id, :version, :made_at, :urgency, :alarm_at, :made_at);
 
 -- name: end_delivery
 -- The delivery ends in this state; what has ended stays as it ended.
@@ -157,9 +158,22 @@ UPDATE deliveries SET next_at = :now WHERE state = 'waiting' AND next_at > :now;
 SELECT content_id, recipient, state, copies, last_copy_at, next_at, made_at, ended_at FROM deliveries
 WHERE case_id = :case_id ORDER BY version, recipient;
 
+-- name: late_deliveries
+-- Deliveries whose receipt should have come by now.
+SELECT content_id, recipient, case_id FROM deliveries
+WHERE state = 'waiting' AND alarm_at <= :now ORDER BY alarm_at, content_id, recipient LIMIT 64;
+
+-- name: alarmed
+-- A person was told; a delivery is told of once.
+UPDATE deliveries SET alarm_at = 9223372036854775807 WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: next_alarm_at
+-- When the next receipt is late.
+SELECT MIN(alarm_at) FROM deliveries WHERE state = 'waiting' AND alarm_at < 9223372036854775807;
+
 -- name: waiting_deliveries
 -- Every delivery without a receipt, oldest first.
-SELECT content_id, recipient, case_id, made_at, copies, urgency FROM deliveries
+SELECT content_id, recipient, case_id, made_at, copies FROM deliveries
 WHERE state = 'waiting' ORDER BY made_at, content_id, recipient;
 
 -- name: next_delivery_at

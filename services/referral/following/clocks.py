@@ -1,9 +1,10 @@
 """What rings when nobody speaks: unconfirmed arrivals, missing answers, limits, withdrawals to carry out.
 
-A follower keeps one row for each thing that waits in a case; a turn rings what is due. An arrival rings two hours
-after its time at the agencies of the side of arrival, a quarter of an hour later at the others unless the alert has
-come by then; a node that cannot read the time rings at 12:00Z of the second day (standing.md 3, domain.md 1.8 and
-T11). Ringing is idempotent: the alert is a command under a key made of case, itinerary and time, an erasure names
+A follower keeps one row for each thing that waits in a case; a turn rings what is due. An arrival rings two hours after
+its time at the agency nearest to the gate, and a quarter of an hour later at each next one unless the alert has come by
+then, so that one message is sent and a dead node delays it by minutes. A node that cannot read the time rings at 12:00Z
+of the second day (standing.md 3, domain.md 1.8 and T11).
+Ringing is idempotent: the alert is a command under a key made of case, itinerary and time, an erasure names
 keys that are gone, an alarm stands once. A crash after ringing and before the row is marked rings again to no further
 effect.
 """
@@ -39,6 +40,8 @@ GRACE: Final = timedelta(hours=2)
 OTHERS_WAIT: Final = timedelta(minutes=15)
 UNDO: Final = timedelta(hours=72)
 FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)  # seen from there everything that waits is overdue
+MOST_WAITS: Final = 4
+NEAREST: Final = ("reception", "mission_origin", "requested", "mission_destination", "requesting")
 BEFORE_ARRIVAL: Final = timedelta(days=3)
 ALERT: Final = "non-arrival-alert"
 
@@ -123,7 +126,7 @@ class Clocks:
         case, standing = history.case, history.standing
         arrivals = arrival_times(self._node, history)
         mine = self._node.agency in standing.members()
-        pause = GRACE if self._on_the_side_of_arrival(history) else GRACE + OTHERS_WAIT
+        pause = GRACE + OTHERS_WAIT * self._place(history)
         clock = standing.at(FAR, {one: at + pause for one, at in arrivals.items()})
         for deadline in clock.overdue:
             if deadline.what != "arrival":
@@ -134,9 +137,11 @@ class Clocks:
         yield from self._breaches(history)
         yield from self._withdrawn(history)
 
-    def _on_the_side_of_arrival(self, history: History) -> bool:
-        role = history.standing.members().get(self._node.agency, "")
-        return role in self._node.procedure.origin_side
+    def _place(self, history: History) -> int:
+        """Return which place this agency has among those that would raise the alarm: the nearest to the gate first."""
+        members = history.standing.members()
+        order = sorted(members, key=lambda agency: (NEAREST.index(members[agency]), agency))
+        return min(order.index(self._node.agency), MOST_WAITS) if self._node.agency in members else MOST_WAITS
 
     def _silent_missions(self, history: History, arrivals: Mapping[str, datetime]) -> Iterator[Ring]:
         """A focal point looks at invited missions three days before an arrival (issue: settled questions)."""
@@ -206,7 +211,7 @@ class Clocks:
 
     def _alerted(self, case: Case, ring: Ring) -> bool:
         """Say whether an alert about this arrival is in the case already."""
-        since = ring.until - GRACE - OTHERS_WAIT
+        since = ring.until - GRACE - OTHERS_WAIT * MOST_WAITS
         return any(
             entry.content.kind == ALERT
             and entry.content.act.get("itinerary") == ring.subject

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS caseload (
     contested TEXT NOT NULL,
     due_at INTEGER,
     due_what TEXT NOT NULL,
-    waiting_on TEXT NOT NULL
+    waiting_on TEXT NOT NULL,
+    digest TEXT NOT NULL
 ) WITHOUT ROWID;
 
 -- name: create_arrivals
@@ -61,9 +62,9 @@ CREATE TABLE IF NOT EXISTS register_receipts (
 -- name: put_case
 -- The row of a case, as it is now.
 INSERT OR REPLACE INTO caseload (case_id, role, opened_at, changed_at, responsible, state, referral, travelling, risk,
-    hold, members, missing, contested, due_at, due_what, waiting_on)
+    hold, members, missing, contested, due_at, due_what, waiting_on, digest)
 VALUES (:case_id, :role, :opened_at, :changed_at, :responsible, :state, :referral, :travelling, :risk,
-    :hold, :members, :missing, :contested, :due_at, :due_what, :waiting_on);
+    :hold, :members, :missing, :contested, :due_at, :due_what, :waiting_on, :digest);
 
 -- name: clear_arrivals_of_case
 -- Before the journeys of a case are written anew.
@@ -107,6 +108,10 @@ WHERE case_id = :case_id ORDER BY position;
 -- name: receipts
 -- What was said of one message.
 SELECT agency, stage, reason, at FROM register_receipts WHERE content_id = :content_id ORDER BY at, agency, stage;
+
+-- name: message_ids
+-- Every message of the register.
+SELECT content_id FROM register;
 
 -- name: case_members
 -- Which agencies are in which case.
