@@ -136,12 +136,12 @@ async def test_a_broker_that_another_authority_certified_is_not_talked_to(kafka:
             await broker.end("in.any", 0)
 
 
-async def test_a_frozen_broker_is_away_and_every_verb_works_when_it_thaws(kafka: RealKafka) -> None:
-    topic = await inbox(kafka)
-    async with opened(kafka.settings(patience=SHORT)) as broker:
+async def test_a_frozen_broker_is_away_and_every_verb_works_when_it_thaws(loopback_kafka: RealKafka) -> None:
+    topic = await inbox(loopback_kafka)
+    async with opened(loopback_kafka.settings(patience=SHORT)) as broker:
         await broker.append(topic, [b"before"])
         assert len(await broker.read(topic, 0, -1, 10)) == 1
-        with kafka.frozen():
+        with loopback_kafka.frozen():
             with pytest.raises(BrokerAway):
                 await broker.append(topic, [b"meanwhile"])
             with pytest.raises(BrokerAway):
