@@ -1,0 +1,198 @@
+"""The evidence about one case as one agency holds it, written to a folder that anybody can verify offline.
+
+A bundle is made of what is held: signed bytes, receipts as they came, proofs of the notary, root file, procedure.
+No section unless asked, and then only what this agency may read now: each is handed out by the same reading that people
+use, which writes the log of reads first. What is erased stays as its commitment. The same state, exported at the same
+time, gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from contracts.network import write_network
+from referral.audit import layout
+from referral.audit.bag import write_bag
+from referral.casework.case import Case
+from referral.casework.history import History
+from referral.errors import CaseClosedToReading, CaseUnknown, NotReader, SectionErasedRefusal
+from referral.exchange.holdings import open_sections
+from referral.following.proofs import proof_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from contracts.content import Section
+    from referral.casework.case import Entry
+    from referral.node import Node
+
+# (case, message, section) -> anything: logs that a section is about to be handed out, or raises what shuts it.
+LogRead = Callable[[str, str, str], object]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle as written: where, of which case, its standing's digest (hex), and how much of everything is in it."""
+
+    folder: Path
+    case: str
+    digest: str
+    messages: int
+    receipts: int
+    proofs: int
+    sections: int
+    erased: int
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def export(
+    node: Node,
+    proofs: Path,
+    case: str,
+    out: Path,
+    *,
+    sections: LogRead | None = None,
+    exported_at: datetime | None = None,
+    progress: Progress = _no_progress,
+) -> Bundle:
+    """Write the bundle of `case` to the folder `out`, whole or not at all.
+
+    `proofs` is the node's folder of proofs. With `sections`, which logs each read, the sections that this agency may
+    read go with it. `progress` is told (messages done, messages in all). Raises `CaseUnknown`, `CaseErased`,
+    `FolderTaken`, `FolderNotWritten`.
+    """
+    found = node.store.load(case, Case)
+    if found is None:
+        raise CaseUnknown
+    collected = _Collected(node, proofs, History(found, node.procedure), sections)
+    entries = collected.entries()
+    for done, entry in enumerate(entries, start=1):
+        collected.add(entry)
+        progress(done, len(entries))
+    about = collected.case_file(exported_at or node.now())
+    write_bag(out, {**collected.files, layout.CASE: layout.write_case(about)}, layout.bag_fields(about))
+    return Bundle(
+        folder=out,
+        case=case,
+        digest=about.digest,
+        messages=len(entries),
+        receipts=collected.count(".json", layout.RECEIPTS, but=".signature.json"),
+        proofs=collected.count(layout.PROOF),
+        sections=collected.sections,
+        erased=collected.erased,
+    )
+
+
+class _Collected:
+    """The files of a bundle while they are collected, by path."""
+
+    def __init__(self, node: Node, proofs: Path, history: History, log_read: LogRead | None) -> None:
+        self._node, self._proofs, self._history, self._log_read = node, proofs, history, log_read
+        self.sections = self.erased = 0
+        procedures = resources.files("contracts").joinpath("procedures")
+        self.files: dict[str, bytes] = {
+            layout.NETWORK: write_network(node.network),
+            layout.PROCEDURE: procedures.joinpath(f"{node.procedure.name}.toml").read_bytes(),
+        }
+
+    def entries(self) -> list[Entry]:
+        """Return the messages that are part of the case, the past of each before it."""
+        out = set(self._left_out())
+        return [entry for entry in self._history.ordered() if entry.content.id not in out]
+
+    def _left_out(self) -> list[str]:
+        """Return what is held and refused by the fold: core messages whose senders never had a seat."""
+        history = self._history
+        return sorted(
+            name
+            for name, entry in history.case.entries.items()
+            if history.readable(entry.message)
+            and self._node.procedure.kinds[entry.content.kind].core
+            and name not in history.standing.verdicts
+        )
+
+    def count(self, suffix: str, part: str = "", *, but: str = "\n") -> int:
+        """Return how many files end so."""
+        return sum(path.endswith(suffix) and part in path and not path.endswith(but) for path in self.files)
+
+    def case_file(self, exported_at: datetime) -> layout.CaseFile:
+        """Return what `case.json` says."""
+        node, standing = self._node, self._history.standing
+        return layout.CaseFile(
+            network=node.network.name,
+            training=node.network.training,
+            case=self._history.case.case,
+            agency=node.agency,
+            exported_at=exported_at,
+            procedure=node.procedure.reference,
+            digest=standing.digest(),
+            document=_value(standing.document()),
+            messages=tuple(_listed(entry) for entry in self.entries()),
+            left_out=tuple(self._left_out()),
+        )
+
+    def add(self, entry: Entry) -> None:
+        """Add every file of a message."""
+        content = entry.content
+        folder = f"{layout.MESSAGES}{content.id}/"
+        self.files[folder + layout.CONTENT] = content.raw
+        self._sign(folder + layout.SIGNATURE, entry.skid, entry.signature)
+        for (agency, stage), receipt in sorted(self._history.case.receipts.get(content.id, {}).items()):
+            self.files[folder + layout.receipt_path(agency, stage)] = receipt.statement
+            self._sign(folder + layout.receipt_signature_path(agency, stage), receipt.skid, receipt.signature)
+        proof = proof_file(self._proofs, content.id)
+        if proof.is_file():
+            self.files[folder + layout.PROOF] = proof.read_bytes()
+        held = layout.SectionsFile(tuple(self._gone(entry)), tuple(self._readable(entry)))
+        if held.erased or held.sections:
+            self.files[folder + layout.SECTIONS] = layout.write_sections(held)
+            self.sections += len(held.sections)
+            self.erased += len(held.erased)
+
+    def _sign(self, path: str, skid: str, signature: bytes) -> None:
+        self.files[path] = layout.write_signature(layout.SignatureFile(skid, signature))
+
+    # -- sections ----------------------------------------------------------------------------------------------------
+
+    def _held(self, entry: Entry) -> list[tuple[str, Section | None]]:
+        """Return (commitment, section) in a fixed order; None where it was erased."""
+        return sorted(open_sections(self._node, self._history.case, entry), key=lambda one: one[0])
+
+    def _gone(self, entry: Entry) -> Iterator[layout.ErasedSection]:
+        for commitment, section in self._held(entry):
+            if section is None:
+                why = self._history.case.erased.get((entry.content.id, commitment))
+                yield layout.ErasedSection(commitment, why.ground if why else "", why.at if why else None)
+
+    def _readable(self, entry: Entry) -> Iterator[layout.ReadableSection]:
+        """Yield what may be read now, each after its read was logged."""
+        if self._log_read is None:
+            return
+        for commitment, section in self._held(entry):
+            if section is None:
+                continue
+            try:
+                self._log_read(self._history.case.case, entry.content.id, section.name)
+            except (CaseClosedToReading, NotReader, SectionErasedRefusal):
+                continue
+            # The read is in the log. If we stop here a read is logged that did not happen.
+            yield layout.ReadableSection(commitment, section)
+
+
+def _listed(entry: Entry) -> layout.Listed:
+    content = entry.content
+    return layout.Listed(content.id, content.kind, content.sender, content.sent_at, entry.recorded_at)
+
+
+def _value(document: bytes) -> Any:
+    return json.loads(document)

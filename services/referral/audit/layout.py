@@ -1,0 +1,304 @@
+"""Where everything stands in a bundle, and the three JSON forms that only a bundle has; written and read here alone.
+
+data/network.json                      the network's root file: directory statements, policy, log key
+data/procedure.toml                    the procedure table, as it shipped
+data/case.json                         landfall-bundle/1: whose bundle of which case, its standing, its messages
+data/messages/<content id>/
+    content.json                       the signed bytes
+    signature.json                     landfall-signature/1: signature and key statement
+    receipts/<agency>.<stage>.json     a recipient's signed statement, as it came
+    receipts/<agency>.<stage>.signature.json
+    log.tlog-proof                     the notary's proof (C2SP tlog-proof), once there is one
+    sections.json                      landfall-sections/1: erased sections, and those exported on request
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from contracts import shape
+from contracts.content import Section
+from contracts.encoding import agency_name, b64, instant, instant_text, parse
+from contracts.receipts import FAILED, OPENED, STORED
+from contracts.refusal import FormatRefused
+from contracts.signing import SIGNATURE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+NETWORK: Final = "data/network.json"
+PROCEDURE: Final = "data/procedure.toml"
+CASE: Final = "data/case.json"
+MESSAGES: Final = "data/messages/"
+CONTENT: Final = "content.json"
+SIGNATURE: Final = "signature.json"
+PROOF: Final = "log.tlog-proof"
+SECTIONS: Final = "sections.json"
+RECEIPTS: Final = "receipts/"
+
+CASE_FORMAT: Final = "landfall-bundle/1"
+SIGNATURE_FORMAT: Final = "landfall-signature/1"
+SECTIONS_FORMAT: Final = "landfall-sections/1"
+MAX_JSON: Final = 16 * 1024 * 1024
+MAX_MESSAGES: Final = 10_000
+SHOWN: Final = 8  # characters of a content id that a line of the report shows
+STAGES: Final = (STORED, OPENED, FAILED)
+
+_RECEIPT: Final = re.compile(r"receipts/([a-z0-9-]{1,40})\.(R1|R3|F)\.(signature\.)?json")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A message as `case.json` lists it; `recorded_at` is when the exporting agency came to know it."""
+
+    id: str
+    kind: str
+    sender: str
+    sent_at: datetime
+    recorded_at: datetime
+
+    @property
+    def label(self) -> str:
+        """Return the message in words: kind, sender, time, the first characters of its id."""
+        return f"{self.kind} of {self.sender}, {instant_text(self.sent_at)}, {self.id[:SHOWN]}"
+
+    @property
+    def folder(self) -> str:
+        """Return where its files are."""
+        return f"{MESSAGES}{self.id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """What `case.json` says: `digest` and `document` are of the standing, `messages` in order, the past of each first.
+
+    `left_out` are messages that the agency holds and that are no part of the case: their senders never had a seat.
+    """
+
+    network: str
+    training: bool
+    case: str
+    agency: str
+    exported_at: datetime
+    procedure: Mapping[str, str]
+    digest: str
+    document: Mapping[str, Any]
+    messages: tuple[Listed, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFile:
+    """A signature and the statement of the key that made it."""
+
+    skid: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedSection:
+    """What is left of an erased section: its commitment, and where the erasing was recorded its ground and time."""
+
+    commitment: str
+    ground: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableSection:
+    """A section that was exported, and the commitment that the file gives for it."""
+
+    commitment: str
+    section: Section = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SectionsFile:
+    """The sections of a message in a bundle."""
+
+    erased: tuple[ErasedSection, ...]
+    sections: tuple[ReadableSection, ...]
+
+
+def receipt_path(agency: str, stage: str) -> str:
+    """Return where a receipt's statement is, below its message's folder."""
+    return f"{RECEIPTS}{agency}.{stage}.json"
+
+
+def receipt_signature_path(agency: str, stage: str) -> str:
+    """Return where the signature of that statement is."""
+    return f"{RECEIPTS}{agency}.{stage}.signature.json"
+
+
+def receipt_of(path: str) -> tuple[str, str] | None:
+    """Return (agency, stage) of a receipt's path below its message's folder, or None where it is no such path."""
+    match = _RECEIPT.fullmatch(path)
+    return None if match is None else (match[1], match[2])
+
+
+def bag_fields(case: CaseFile) -> dict[str, str]:
+    """Return what `bag-info.txt` says of a bundle, in its order."""
+    training = {"Landfall-Training": "yes: every person in it is invented"} if case.training else {}
+    return {
+        "Source-Organization": case.agency,
+        "Bagging-Date": f"{case.exported_at:%Y-%m-%d}",
+        "External-Identifier": case.case,
+        "Landfall-Format": CASE_FORMAT,
+        "Landfall-Network": case.network,
+        **training,
+    }
+
+
+def write_case(case: CaseFile) -> bytes:
+    """Return the bytes of `case.json`, indented for people."""
+    return _write(
+        {
+            "agency": case.agency,
+            "case": case.case,
+            "exported_at": instant_text(case.exported_at),
+            "format": CASE_FORMAT,
+            "left_out": list(case.left_out),
+            "messages": [
+                {
+                    "id": one.id,
+                    "kind": one.kind,
+                    "recorded_at": instant_text(one.recorded_at),
+                    "sender": one.sender,
+                    "sent_at": instant_text(one.sent_at),
+                }
+                for one in case.messages
+            ],
+            "network": case.network,
+            "procedure": dict(case.procedure),
+            "standing": {"digest": case.digest, "document": case.document},
+            "training": case.training,
+        }
+    )
+
+
+def read_case(raw: bytes) -> CaseFile:
+    """Return what `case.json` says, or raise `FormatRefused`."""
+    found = shape.record(_parsed(raw, CASE_FORMAT), _CASE, closed=True)
+    standing = found.pop("standing")
+    found.pop("format")
+    return CaseFile(digest=standing["digest"], document=standing["document"], **found)
+
+
+def write_signature(signature: SignatureFile) -> bytes:
+    """Return the bytes of a signature file."""
+    return _write({"format": SIGNATURE_FORMAT, "signature": b64(signature.signature), "skid": signature.skid})
+
+
+def read_signature(raw: bytes) -> SignatureFile:
+    """Return what a signature file says, or raise `FormatRefused`."""
+    found = shape.record(_parsed(raw, SIGNATURE_FORMAT), _SIGNATURE, closed=True)
+    return SignatureFile(found["skid"], found["signature"])
+
+
+def write_sections(found: SectionsFile) -> bytes:
+    """Return the bytes of a sections file; each body stands as the text that was committed to."""
+    return _write(
+        {
+            "erased": [
+                {"commitment": one.commitment}
+                | ({"ground": one.ground} if one.ground else {})
+                | ({"at": instant_text(one.at)} if one.at is not None else {})
+                for one in found.erased
+            ],
+            "format": SECTIONS_FORMAT,
+            "sections": [
+                {
+                    "body": one.section.body.decode(),
+                    "commitment": one.commitment,
+                    "key": b64(one.section.key),
+                    "name": one.section.name,
+                    "readers": list(one.section.readers),
+                }
+                for one in found.sections
+            ],
+        }
+    )
+
+
+def read_sections(raw: bytes) -> SectionsFile:
+    """Return what a sections file says, or raise `FormatRefused`; no commitment is computed here."""
+    found = shape.record(_parsed(raw, SECTIONS_FORMAT), _SECTIONS, closed=True)
+    return SectionsFile(found["erased"], found["sections"])
+
+
+def _write(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _parsed(raw: bytes, form: str) -> dict[str, Any]:
+    value = parse(raw, MAX_JSON)
+    if value.get("format") != form:
+        raise FormatRefused(f"`format`: It is not {form}.")
+    return value
+
+
+def _listed(value: object) -> Listed:
+    return Listed(**shape.record(value, _LISTED, closed=True))
+
+
+def _erased(value: object) -> ErasedSection:
+    return ErasedSection(
+        **shape.record(value, {"commitment": shape.ID}, {"ground": shape.CODE, "at": instant}, closed=True)
+    )
+
+
+def _readable(value: object) -> ReadableSection:
+    found = shape.record(value, _READABLE, closed=True)
+    section = Section(found["name"], found["readers"], found["body"].encode(), found["key"])
+    return ReadableSection(found["commitment"], section)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise FormatRefused("Here stands a text.")
+    return value
+
+
+_DIGEST = shape.word(r"[0-9a-f]{64}", 64, "A digest is 64 hex digits.")
+_KIND = shape.word(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*(?:\.v[1-9][0-9]{0,3})?", 80, "A kind is lower-case words.")
+_PROCEDURE_NAME = shape.word(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", 64, "A procedure is named by lower-case words.")
+_LISTED: Final[Mapping[str, shape.Reader[Any]]] = {
+    "id": shape.ID,
+    "kind": _KIND,
+    "sender": agency_name,
+    "sent_at": instant,
+    "recorded_at": instant,
+}
+_CASE: Final[Mapping[str, shape.Reader[Any]]] = {
+    "format": shape.anything,
+    "network": shape.NETWORK,
+    "training": shape.truth,
+    "case": shape.CASE,
+    "agency": agency_name,
+    "exported_at": instant,
+    "procedure": lambda value: shape.record(value, {"hash": shape.ID, "name": _PROCEDURE_NAME}, closed=True),
+    "standing": lambda value: shape.record(value, {"digest": _DIGEST, "document": shape.mapping}, closed=True),
+    "messages": shape.array(_listed, most=MAX_MESSAGES),
+    "left_out": shape.array(shape.ID, most=MAX_MESSAGES),
+}
+_SIGNATURE: Final[Mapping[str, shape.Reader[Any]]] = {
+    "format": shape.anything,
+    "skid": shape.ID,
+    "signature": shape.exactly(SIGNATURE_SIZE),
+}
+_READABLE: Final[Mapping[str, shape.Reader[Any]]] = {
+    "body": _text,
+    "commitment": shape.ID,
+    "key": shape.exactly(32),
+    "name": shape.CODE,
+    "readers": shape.array(agency_name, least=1, most=64),
+}
+_SECTIONS: Final[Mapping[str, shape.Reader[Any]]] = {
+    "format": shape.anything,
+    "erased": shape.array(_erased, most=64),
+    "sections": shape.array(_readable, most=64, distinct=False),
+}

@@ -1,0 +1,275 @@
+"""The checks of one message of a bundle: content, signature, sender, receipts, proof, sections; each answers in lines.
+
+They go from the bytes outwards, and what rests on something that failed is not looked at: one fault, one line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from contracts import node_statement, receipts, tlog
+from contracts.content import Content, content_id, read
+from contracts.encoding import b64, instant_text, unb64
+from contracts.refusal import FormatRefused
+from contracts.signing import MESSAGE, NODE_STATEMENT, SignatureRefused, UnknownKey, verify
+from referral.audit import layout
+from referral.audit.report import FAILS, HOLDS, MISSING, NOTE, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from contracts.receipts import Receipt
+    from contracts.signing import SigningKey
+    from referral.audit.ground import Ground
+    from referral.audit.layout import Listed
+    from referral.audit.report import Word
+
+
+@dataclass(slots=True)
+class MessageCheck:
+    """Checks one message: `files` are those of its folder that are as listed, `faulted` those with a finding already.
+
+    Afterwards `content` is what was signed (None where that did not hold), `stored` when each agency stored it by its
+    R1, `logged` what the notary's proof says.
+    """
+
+    ground: Ground
+    listed: Listed
+    files: Mapping[str, bytes]
+    faulted: frozenset[str]
+    findings: list[Finding] = field(default_factory=list)
+    content: Content | None = None
+    stored: dict[str, datetime] = field(default_factory=dict)
+    logged: tlog.Logged | None = None
+
+    def run(self) -> None:
+        """Check everything about the message."""
+        self._strangers()
+        content = self._content()
+        if content is None:
+            return
+        self.content = content
+        self._receipts(content)
+        self._proof(content)
+        self._sections(content)
+
+    def _say(self, word: Word, check: str, sentence: str) -> None:
+        self.findings.append(Finding(word, check, self.listed.label, sentence, self.listed.id))
+
+    def _raw(self, name: str, check: str) -> bytes | None:
+        """Return a file that a message must have; a missing one is said once."""
+        raw = self.files.get(name)
+        if raw is None and name not in self.faulted:
+            self._say(FAILS, check, f"{name} is not here.")
+        return raw
+
+    def _strangers(self) -> None:
+        known = {layout.CONTENT, layout.SIGNATURE, layout.PROOF, layout.SECTIONS}
+        for name in sorted(self.files.keys() - known):
+            if layout.receipt_of(name) is None:
+                self._say(FAILS, "form", f"{name} is no part of a bundle.")
+
+    # -- content and signature ---------------------------------------------------------------------------------------
+
+    def _content(self) -> Content | None:
+        """Return the content if its id, signature and form hold, and what it says fits the bundle."""
+        raw, signed = self._raw(layout.CONTENT, "content"), self._raw(layout.SIGNATURE, "signature")
+        if raw is None or signed is None:
+            return None
+        if content_id(raw) != self.listed.id:
+            self._say(FAILS, "content", "Its bytes are not those that its id names.")
+            return None
+        key = self._key(raw, signed)
+        if key is None:
+            return None
+        try:
+            content = read(raw, self.ground.procedure)
+        except FormatRefused as refused:
+            self._say(FAILS, "content", str(refused))
+            return None
+        if not self._fits(content, key):
+            return None
+        self._say(HOLDS, "content", "Its bytes are those that its id names.")
+        self._signed(content, key)
+        return content
+
+    def _key(self, raw: bytes, signed: bytes) -> SigningKey | None:
+        """Return the key under which the signature holds."""
+        root = self.ground.root
+        try:
+            given = layout.read_signature(signed)
+            key = self.ground.directory.signing_key(given.skid)
+            verify(key.key, MESSAGE, root.name, given.skid, raw, signature=given.signature)
+        except UnknownKey:
+            self._say(FAILS, "signature", "The directory does not know the key that is said to have signed it.")
+        except SignatureRefused:
+            self._say(FAILS, "signature", "The signature does not belong to these bytes.")
+        except FormatRefused as refused:
+            self._say(FAILS, "signature", f"{layout.SIGNATURE} is not of its form. {refused.detail}")
+        else:
+            return key
+        return None
+
+    def _fits(self, content: Content, key: SigningKey) -> bool:
+        """Hold what the content says against its key and the case."""
+        case, listed = self.ground.case, self.listed
+        wrong = {
+            "It was signed by another agency than it names as its sender.": content.sender != key.agency,
+            "It belongs to another network.": content.network != self.ground.root.name,
+            "It belongs to another case.": content.case != case.case,
+            f"{layout.CASE} lists it with another kind, sender or time.": (
+                (content.kind, content.sender, content.sent_at) != (listed.kind, listed.sender, listed.sent_at)
+            ),
+        }
+        for sentence, found in wrong.items():
+            if found:
+                self._say(FAILS, "content", sentence)
+        return not any(wrong.values())
+
+    def _signed(self, content: Content, key: SigningKey) -> None:
+        title = self.ground.directory.agency(content.sender).title
+        self._say(HOLDS, "signature", f"{content.sender} signed it: {title}, a member of the network.")
+        if not key.valid:
+            sentence = "Its key was suspended or revoked; whether that came before the signature is undecided."
+            self._say(MISSING, "signature", sentence)
+        if not content.known:
+            self._say(
+                NOTE, "content", "This version of the procedure cannot read it; it takes no part in the standing."
+            )
+
+    # -- receipts ----------------------------------------------------------------------------------------------------
+
+    def _receipts(self, content: Content) -> None:
+        """Check every receipt; those of one agency together may not contradict each other."""
+        said: dict[str, list[Receipt]] = {}
+        for name in sorted(self.files):
+            found = layout.receipt_of(name)
+            if found is None or name != layout.receipt_path(*found):
+                continue
+            receipt = self._receipt(content, *found)
+            if receipt is not None:
+                said.setdefault(found[0], []).append(receipt)
+        self._unpaired()
+        for agency, words in sorted(said.items()):
+            self._judge(agency, words)
+        if content.sender == self.ground.case.agency:
+            tried = {found[0] for found in map(layout.receipt_of, {*self.files, *self.faulted}) if found is not None}
+            for one in content.audience:
+                if one.agency not in tried:
+                    self._say(MISSING, "receipt", f"There is none of {one.agency}.")
+
+    def _unpaired(self) -> None:
+        """A signature without its statement proves nothing."""
+        for name in sorted(self.files):
+            found = layout.receipt_of(name)
+            statement = "" if found is None else layout.receipt_path(*found)
+            if statement and statement not in self.files and statement not in self.faulted:
+                self._say(FAILS, "receipt", f"{name} signs a statement that is not here.")
+
+    def _receipt(self, content: Content, agency: str, stage: str) -> Receipt | None:
+        """Return a receipt whose signature holds and that is about this message."""
+        raw = self.files[layout.receipt_path(agency, stage)]
+        signed = self._raw(layout.receipt_signature_path(agency, stage), "receipt")
+        if signed is None:
+            return None
+        try:
+            given = layout.read_signature(signed)
+            key = self.ground.directory.signing_key(given.skid)
+            verify(key.key, NODE_STATEMENT, self.ground.root.name, given.skid, raw, signature=given.signature)
+            statement = node_statement.read(raw)
+        except (UnknownKey, SignatureRefused):
+            self._say(FAILS, "receipt", f"The signature of {agency}'s {stage} does not hold.")
+            return None
+        except FormatRefused as refused:
+            self._say(FAILS, "receipt", f"{agency}'s {stage} is not of its form. {refused.detail}")
+            return None
+        if (statement.sender, statement.network) != (key.agency, self.ground.root.name) or key.agency != agency:
+            self._say(FAILS, "receipt", f"{agency}'s {stage} was signed by another agency or for another network.")
+            return None
+        return self._about(content, statement, agency, stage)
+
+    def _about(
+        self, content: Content, statement: node_statement.NodeStatement, agency: str, stage: str
+    ) -> Receipt | None:
+        """Return what the statement says of this message, if it does and if it was said to its sender."""
+        body = statement.body
+        if statement.recipient != content.sender or agency == content.sender:
+            self._say(FAILS, "receipt", f"{agency}'s {stage} was not given to the sender of this message.")
+            return None
+        if isinstance(body, receipts.Receipts) and body.stage == stage:
+            for receipt in body.each():
+                if receipt.id == content.id:
+                    return receipt
+        self._say(FAILS, "receipt", f"{agency}'s {stage} does not speak of this message.")
+        return None
+
+    def _judge(self, agency: str, words: list[Receipt]) -> None:
+        account = receipts.judge(words)
+        if account.contradictory:
+            self._say(FAILS, "receipt", f"{agency} says that it refused what it had stored.")
+            return
+        for receipt in sorted(words, key=lambda receipt: receipt.at):
+            what = {receipts.STORED: "stored", receipts.OPENED: "opened"}.get(receipt.stage, "did not take")
+            why = f" ({receipt.reason})" if receipt.reason else ""
+            self._say(HOLDS, "receipt", f"{agency} {what} it at {instant_text(receipt.at)}{why}.")
+        if account.stored_at is not None:
+            self.stored[agency] = account.stored_at
+        if account.late:
+            self._say(NOTE, "receipt", f"{agency} refused or lost it first and stored it later.")
+
+    # -- proof -------------------------------------------------------------------------------------------------------
+
+    def _proof(self, content: Content) -> None:
+        raw = self.files.get(layout.PROOF)
+        if raw is None:
+            if layout.PROOF not in self.faulted:
+                self._say(MISSING, "log", "It is unlogged: there is no proof of the notary.")
+            return
+        try:
+            logged = tlog.verify_proof(raw, tlog.message_entry(unb64(content.id, 32)), self.ground.policy)
+        except tlog.QuorumMissing:
+            self._say(MISSING, "log", "It is logged, and too few of the witnesses that the policy asks for saw it.")
+            return
+        except tlog.LogProofRefused as refused:
+            self._say(FAILS, "log", str(refused))
+            return
+        if logged.origin != self.ground.root.log.origin:
+            self._say(FAILS, "log", "It is in another log than that of the root file.")
+            return
+        self.logged = logged
+        self._say(HOLDS, "log", f"It is {logged.word}: entry {logged.index} of {logged.size}.")
+
+    # -- sections ----------------------------------------------------------------------------------------------------
+
+    def _sections(self, content: Content) -> None:
+        raw = self.files.get(layout.SECTIONS)
+        if raw is None:
+            return
+        try:
+            found = layout.read_sections(raw)
+        except FormatRefused as refused:
+            self._say(FAILS, "section", f"{layout.SECTIONS} is not of its form. {refused.detail}")
+            return
+        me = self.ground.case.agency
+        for one in found.sections:
+            section = one.section
+            if not b64(section.commitment) == one.commitment in content.sections:
+                self._say(FAILS, "section", f"{section.name} is not what was committed to when this was signed.")
+            elif me not in {content.sender, *section.readers}:
+                self._say(FAILS, "section", f"{section.name} is not for the agency that exported it.")
+            else:
+                self._say(HOLDS, "section", f"{section.name}, for {', '.join(section.readers)}, is as it was signed.")
+        for gone in found.erased:
+            self._erased(content, gone)
+
+    def _erased(self, content: Content, gone: layout.ErasedSection) -> None:
+        if gone.commitment not in content.sections:
+            self._say(FAILS, "section", f"An erased section ({gone.commitment}) was never part of this message.")
+            return
+        why = f" on {gone.ground}" if gone.ground else ""
+        when = f" at {instant_text(gone.at)}" if gone.at is not None else ""
+        self._say(
+            NOTE, "section", f"[erased, commitment {gone.commitment}]{why}{when}; everything else still verifies."
+        )
