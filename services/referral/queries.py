@@ -43,7 +43,7 @@ NOT_OURS: Final = "not-ours"
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One case of the caseload: where it stands, what is due first (UTC), on whom it waits."""
+    """One case of the caseload: where it stands, what is due first (UTC), on whom it waits, the standing's digest."""
 
     case: str
     spoken: str
@@ -62,6 +62,7 @@ class CaseRow:
     due_at: datetime | None
     due_what: str
     waiting_on: list[str]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +325,7 @@ class Queries:
 
 def _case_row(row: Any) -> CaseRow:
     case, role, opened_at, changed_at, responsible, state, referral, travelling, risk, hold, *rest = row
-    members, missing, contested, due_at, due_what, waiting_on = rest
+    members, missing, contested, due_at, due_what, waiting_on, digest = rest
     return CaseRow(
         case=case,
         spoken=spoken_reference(case),
@@ -343,6 +344,7 @@ def _case_row(row: Any) -> CaseRow:
         due_at=_time(due_at),
         due_what=due_what,
         waiting_on=json.loads(waiting_on),
+        digest=digest,
     )
 
 

@@ -18,17 +18,12 @@ from referral import __version__
 from referral.api import shapes, tokens
 from referral.api.problems import install
 from referral.api.refusals import KeyMissing, Unauthorised
-from referral.casework.intent import Intent
-from referral.desk import ConsentForm
 from referral.errors import CaseUnknown
 from referral.queries import CaseRow  # noqa: TC001 - the shape of an answer is made from it
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from fastapi.routing import APIRoute
 
-    from contracts.standing import Standing
     from referral.api.parts import Parts
 
 KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -115,16 +110,12 @@ def _commands(app: FastAPI, parts: Parts) -> None:
 
     @app.post("/v1/cases/{case}/messages/{kind}", status_code=202, tags=["messages"], summary="Send a message")
     def send_message(case: CaseName, kind: str, body: shapes.MessageIn, who: Principal, key: Key) -> shapes.SentOut:
-        value = body.model_dump(mode="json", exclude_none=True)
-        sent = parts.desk.send(case, Intent.from_json(kind, value), key=key, principal=who)
+        sent = parts.desk.send(case, body.intent(kind), key=key, principal=who)
         return shapes.SentOut(**asdict(sent))
 
     @app.post("/v1/cases/{case}/consents", status_code=202, tags=["consent"], summary="Record a consent")
     def give_consent(case: CaseName, body: shapes.ConsentIn, who: Principal, key: Key) -> shapes.SentOut:
-        fields = body.model_dump(exclude={"section"})
-        prompts = tuple(str(one) for one in body.section.get("informed_of", ()))
-        form = ConsentForm(**fields, body=body.section, prompts=prompts)
-        return shapes.SentOut(**asdict(parts.desk.give_consent(case, form, key=key, principal=who)))
+        return shapes.SentOut(**asdict(parts.desk.give_consent(case, body.form(), key=key, principal=who)))
 
     @app.post(
         "/v1/cases/{case}/consents/{agency}/withdrawal",
@@ -169,7 +160,8 @@ def _cases(app: FastAPI, parts: Parts) -> None:
         at: Annotated[str | None, Query(description="A time, as 2026-05-03T09:00:00Z.")] = None,
     ) -> shapes.StandingOut:
         moment = None if at is None else instant(at)
-        return standing_out(case, parts.queries.standing(case, moment), parts.node.agency, moment or parts.node.now())
+        standing = parts.queries.standing(case, moment)
+        return shapes.StandingOut.of(case, standing, parts.node.agency, moment or parts.node.now())
 
     @app.get(
         "/v1/cases/{case}/messages/{message}/sections/{section}",
@@ -200,24 +192,3 @@ def _lists(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/alarms", tags=["lists"], summary="What a person must look at")
     def show_alarms(_who: Principal) -> shapes.AlarmsOut:
         return shapes.AlarmsOut(alarms=[shapes.AlarmOut(**asdict(one)) for one in parts.queries.alarms()])
-
-
-def standing_out(case: str, standing: Standing, agency: str, now: datetime) -> shapes.StandingOut:
-    """Return a standing as the API and `--json` show it."""
-    return shapes.StandingOut(
-        case=case,
-        digest=standing.digest(),
-        registers={
-            name: shapes.RegisterOut(value=one.value, tips=list(one.tips)) for name, one in standing.registers.items()
-        },
-        wide=dict(standing.wide()),
-        verdicts={name: shapes.VerdictOut(verdict=one.name, rule=one.rule) for name, one in standing.verdicts.items()},
-        contested=list(standing.contested),
-        overtaken=list(standing.overtaken),
-        against=list(standing.against),
-        missing=list(standing.missing),
-        flags={name: list(flags) for name, flags in standing.flags.items()},
-        responsible=standing.responsible,
-        members=dict(standing.members()),
-        next=list(standing.next(agency, now)),
-    )

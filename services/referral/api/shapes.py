@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, datetime  # noqa: TC003 - the models are made from these types
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from referral.casework.intent import Intent
+from referral.desk import ConsentForm
 from referral.queries import (  # noqa: TC001 - the same
     ArrivalItem,
     CaseRow,
     RegisterItem,
     TimelineItem,
 )
+
+if TYPE_CHECKING:
+    from contracts.standing import Standing
 
 
 class Shape(BaseModel):
@@ -61,6 +66,10 @@ class MessageIn(Shape):
     reasons: list[ReasonIn] = Field(default_factory=list)
     attested: list[AttestationIn] = Field(default_factory=list)
 
+    def intent(self, kind: str) -> Intent:
+        """Return the message as the desk takes it, or raise `IntentRefused`."""
+        return Intent.from_json(kind, self.model_dump(mode="json", exclude_none=True))
+
 
 class ConsentIn(Shape):
     """What a person has consented to towards one agency."""
@@ -76,6 +85,13 @@ class ConsentIn(Shape):
     given_by: Literal["individual", "guardian", "caregiver", "other"] = "individual"
     state: Literal["given", "narrowed"] = "given"
     function: str = "focal-point"
+
+    def form(self) -> ConsentForm:
+        """Return the consent as the desk takes it."""
+        fields = self.model_dump(exclude={"section"})
+        informed = self.section.get("informed_of")
+        prompts = tuple(str(one) for one in informed) if isinstance(informed, list) else ()
+        return ConsentForm(**fields, body=self.section, prompts=prompts)
 
 
 class WithdrawalIn(Shape):
@@ -141,6 +157,27 @@ class StandingOut(Shape):
     responsible: str
     members: dict[str, str]
     next: list[str] = Field(description="The kinds that this agency may send now.")
+
+    @classmethod
+    def of(cls, case: str, standing: Standing, agency: str, now: datetime) -> StandingOut:
+        """Return a standing as it is shown; `now` is when `agency` asks what it may send."""
+        return cls(
+            case=case,
+            digest=standing.digest(),
+            registers={
+                name: RegisterOut(value=one.value, tips=list(one.tips)) for name, one in standing.registers.items()
+            },
+            wide=dict(standing.wide()),
+            verdicts={name: VerdictOut(verdict=one.name, rule=one.rule) for name, one in standing.verdicts.items()},
+            contested=list(standing.contested),
+            overtaken=list(standing.overtaken),
+            against=list(standing.against),
+            missing=list(standing.missing),
+            flags={name: list(flags) for name, flags in standing.flags.items()},
+            responsible=standing.responsible,
+            members=dict(standing.members()),
+            next=list(standing.next(agency, now)),
+        )
 
 
 class AlarmOut(Shape):

@@ -94,6 +94,7 @@ class Views:
             "members": compact(members).decode(),
             "missing": len(standing.missing),
             "contested": compact(list(standing.contested)).decode(),
+            "digest": standing.digest(),
             **{name: standing.wide()[name] for name in ("risk", "hold", "travelling")},
             **_due(due),
         }

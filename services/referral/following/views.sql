@@ -88,7 +88,7 @@ VALUES (:content_id, :agency, :stage, :reason, :at);
 -- name: cases
 -- Every case, by what is due first.
 SELECT case_id, role, opened_at, changed_at, responsible, state, referral, travelling, risk, hold, members, missing,
-    contested, due_at, due_what, waiting_on
+    contested, due_at, due_what, waiting_on, digest
 FROM caseload ORDER BY due_at IS NULL, due_at, changed_at DESC, case_id;
 
 -- name: arrivals

@@ -1,0 +1,103 @@
+"""`replay`, `export`, `verify`: what was known when, and the evidence about it; no network, no server."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - the command line is made from these types
+from typing import Annotated
+
+import typer
+
+from referral.cli import output
+from referral.cli.call import AsJson, NodeDir, call, moment
+
+PRINCIPAL = "command-line"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    for command in (replay, export, verify):
+        app.command()(command)
+
+
+def replay(
+    context: typer.Context,
+    *,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="What this node knew then, as 2026-05-03T09:00:00Z.")
+    ] = None,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild every case and list from the events, and compare digests with what the node shows; needs no network.
+
+    Exits 1 if a digest differs, and names the case. With --at, the cases as this node knew them at that time.
+
+    Example: referral replay --node build/demo/nodes/hu-fp --at 2026-05-03T09:00:00Z
+    """
+    asked = call(context, node, as_json)
+    when = moment(at, "--at")
+    from referral.audit import command  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import reading  # noqa: PLC0415 - the same
+
+    with reading(asked.folder) as (opened, _), output.progress() as progress:
+        found = command.replay(opened, at=when, progress=progress)
+        training = opened.network.training
+    output.report(found, as_json=asked.as_json, training=training)
+
+
+def export(
+    context: typer.Context,
+    *,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case's id, or its spoken reference.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; it must not be there yet.")],
+    with_sections: Annotated[
+        bool, typer.Option("--with-sections", help="Add the sections that this agency may read; each read is logged.")
+    ] = False,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the evidence about one case as a bundle that anybody can verify offline.
+
+    Without --with-sections the bundle holds signed messages, receipts and proofs, and no text about the person.
+
+    Example: referral export 4K7M-2QXP --out case-bundle
+    """
+    asked = call(context, node, as_json)
+    from referral.audit import command  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import named_case, reading  # noqa: PLC0415 - the same
+
+    with reading(asked.folder) as (opened, queries), output.progress() as progress:
+        found = command.export(
+            opened,
+            asked.folder,
+            named_case(queries, case),
+            out,
+            sections=with_sections,
+            principal=PRINCIPAL,
+            progress=progress,
+        )
+        training = opened.network.training
+    output.report(found, as_json=asked.as_json, training=training)
+
+
+def verify(
+    context: typer.Context,
+    *,
+    bundle: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle.")],
+    network: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network's root file as you got it from people you trust.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bundle offline: ids, signatures, receipts, proofs, and the standing folded anew; exits 1 if one fails.
+
+    Without --network the root file inside the bundle is used, and the answer says so.
+
+    Example: referral verify build/demo/bundle
+    """
+    asked = call(context, None, as_json)
+    from referral.audit import command  # noqa: PLC0415 - loaded when it is asked for
+
+    with output.progress() as progress:
+        found = command.verify(bundle, network=network, progress=progress)
+    output.report(found, as_json=asked.as_json)

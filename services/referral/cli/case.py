@@ -1,0 +1,195 @@
+"""`case`: the cases of a node, one of them, what happened in it, where it stands; and a new one."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - a row of the answer is typed by it
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from referral.cli import output
+from referral.cli.call import AsJson, Key, NodeDir, call, moment, new_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from referral.api.shapes import StandingOut
+    from referral.queries import CaseRow, TimelineItem, Told
+
+CaseName = Annotated[str, typer.Argument(metavar="CASE", help="The case's id, or its spoken reference.")]
+SHORT = 12  # characters of an id or digest that a person compares by eye
+
+commands = typer.Typer(no_args_is_help=True, help="The cases of this node.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.add_typer(commands, name="case")
+
+
+@commands.command("list")
+def list_cases(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:
+    """List the cases, by what is due first; two agencies with the same messages show the same digest.
+
+    Example: referral case list --node build/demo/nodes/be-fp
+    """
+    asked = call(context, node, as_json)
+    from referral.api.shapes import CasesOut  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import reading  # noqa: PLC0415 - the same
+
+    with reading(asked.folder) as (opened, queries):
+        rows, training = queries.cases(), opened.network.training
+    document = CasesOut(cases=rows).model_dump(mode="json")
+    head = ("CASE", "SPOKEN", "ROLE", "CASE IS", "REFERRAL", "DUE", "WAITS FOR", "DIGEST")
+    lines = output.table(head, map(_row, rows), "There is no case here yet; `referral case open` makes one.")
+    output.answer(document, lines, as_json=asked.as_json, training=training)
+
+
+@commands.command("show")
+def show_case(context: typer.Context, *, case: CaseName, node: NodeDir = None, as_json: AsJson = False) -> None:
+    """Show one case: where it stands, who is in it, what is due, and what this agency may send next.
+
+    Example: referral case show 4K7M2QXP
+    """
+    asked = call(context, node, as_json)
+    from referral.api.shapes import CasesOut, StandingOut  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import named_case, reading  # noqa: PLC0415 - the same
+    from referral.errors import CaseUnknown  # noqa: PLC0415 - the same
+
+    with reading(asked.folder) as (opened, queries):
+        name, training = named_case(queries, case), opened.network.training
+        found = [row for row in queries.cases() if row.case == name]
+        if not found:
+            raise CaseUnknown
+        standing = StandingOut.of(name, queries.standing(name), opened.agency, opened.now())
+    document = CasesOut(cases=found).model_dump(mode="json")["cases"][0]
+    output.answer(document, _shown(found[0], standing), as_json=asked.as_json, training=training)
+
+
+@commands.command("timeline")
+def show_timeline(context: typer.Context, *, case: CaseName, node: NodeDir = None, as_json: AsJson = False) -> None:
+    """Show every message of a case: who said what to whom, who has stored it, and what this agency may read of it.
+
+    Example: referral case timeline 4K7M2QXP --node build/demo/nodes/hu-iom
+    """
+    asked = call(context, node, as_json)
+    from contracts.content import spoken_reference  # noqa: PLC0415 - loaded when it is asked for
+    from referral.api.shapes import TimelineOut  # noqa: PLC0415 - the same
+    from referral.cli.folder import named_case, reading  # noqa: PLC0415 - the same
+
+    with reading(asked.folder) as (opened, queries):
+        name, training = named_case(queries, case), opened.network.training
+        items = queries.timeline(name)
+    page = TimelineOut(case=name, spoken=spoken_reference(name), training=training, messages=items)
+    lines = [f"case {name} ({spoken_reference(name)})", *_told(items)]
+    output.answer(page.model_dump(mode="json"), lines, as_json=asked.as_json, training=training)
+
+
+@commands.command("standing")
+def show_standing(
+    context: typer.Context,
+    *,
+    case: CaseName,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="As this node knew it then.")] = None,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every register of a case with the messages it rests on, the verdicts, and what is contested or missing.
+
+    Example: referral case standing 4K7M2QXP --at 2026-05-03T09:00:00Z
+    """
+    asked = call(context, node, as_json)
+    when = moment(at, "--at")
+    from referral.api.shapes import StandingOut  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import named_case, reading  # noqa: PLC0415 - the same
+
+    with reading(asked.folder) as (opened, queries):
+        name, training = named_case(queries, case), opened.network.training
+        found = StandingOut.of(name, queries.standing(name, when), opened.agency, when or opened.now())
+    output.answer(found.model_dump(mode="json"), _standing(found), as_json=asked.as_json, training=training)
+
+
+@commands.command("open")
+def open_case(context: typer.Context, *, key: Key = None, node: NodeDir = None, as_json: AsJson = False) -> None:
+    """Make a new case here and print its id, so that consents can name it; nothing is sent.
+
+    Example: referral case open --node be-fp
+    """
+    asked = call(context, node, as_json)
+    from referral.cli.at_hand import commands as commands_of  # noqa: PLC0415 - loaded when it is asked for
+
+    with commands_of(asked.folder) as desk:
+        found, training = desk.open_case(key or new_key()), desk.training
+    lines = [f"case {found['case']} ({found['spoken']})"]
+    output.answer(found, lines, as_json=asked.as_json, training=training)
+
+
+def _row(row: CaseRow) -> tuple[str, ...]:
+    due = f"{output.moment(row.due_at)} {row.due_what}" if row.due_at else ""
+    return (
+        row.case,
+        row.spoken,
+        row.role,
+        row.state,
+        row.referral,
+        due,
+        ", ".join(row.waiting_on),
+        row.digest[:SHORT],
+    )
+
+
+def _shown(row: CaseRow, standing: StandingOut) -> Iterator[str]:
+    facts: dict[str, Any] = {
+        "case": f"{row.case} ({row.spoken})",
+        "role here": row.role,
+        "opened": output.moment(row.opened_at),
+        "changed": output.moment(row.changed_at),
+        "case is": row.state,
+        "referral is": row.referral,
+        "travelling": row.travelling,
+        "risk": row.risk,
+        "hold": row.hold,
+        "members": ", ".join(f"{agency} ({role})" for agency, role in row.members.items()),
+        "responsible": row.responsible,
+        "due": _due(row.due_at, row.due_what, row.waiting_on),
+        "contested": ", ".join(row.contested),
+        "missing": str(row.missing) if row.missing else "",
+        "may send": ", ".join(standing.next),
+        "digest": row.digest,
+    }
+    yield from (f"{name:12} {value or output.NOTHING}" for name, value in facts.items())
+
+
+def _due(at: datetime | None, what: str, waiting_on: list[str]) -> str:
+    return "" if at is None else f"{output.moment(at)} {what}, waits for {', '.join(waiting_on)}"
+
+
+def _told(items: Iterable[TimelineItem]) -> Iterator[str]:
+    for item in items:
+        rule = f" ({item.rule})" if item.rule else ""
+        flags = f", flagged {', '.join(item.flags)}" if item.flags else ""
+        yield f"{output.moment(item.sent_at)}  {item.kind}: {item.verdict}{rule}{flags}"
+        yield f"    from {item.sender} ({item.role}, {item.function}) to {', '.join(item.recipients) or output.NOTHING}"
+        yield f"    message {item.message}{', proof kept' if item.proof else ', no proof yet'}"
+        yield from (f"    {_receipt(told)}" for told in item.receipts)
+        if item.sections:
+            yield "    sections " + ", ".join(f"{name}: {state}" for name, state in item.sections.items())
+
+
+def _receipt(told: Told) -> str:
+    words = {"R1": "stored by", "R3": "opened by"}
+    said = f"{words.get(told.stage, told.stage)} {told.agency} {output.moment(told.at)}"
+    return said if not told.reason else f"{said}: {told.reason}"
+
+
+def _standing(found: StandingOut) -> Iterator[str]:
+    yield f"case {found.case}, digest {found.digest}"
+    rows = [(name, one.value, ", ".join(tip[:SHORT] for tip in one.tips)) for name, one in found.registers.items()]
+    yield from output.table(("REGISTER", "VALUE", "RESTS ON"), rows, "No message has set anything yet.")
+    for name in ("contested", "overtaken", "against", "missing"):
+        ids = getattr(found, name)
+        if ids:
+            yield f"{name}: {', '.join(ids)}"
+    if found.flags:
+        yield "flags: " + "; ".join(f"{name[:SHORT]} {', '.join(flags)}" for name, flags in found.flags.items())
+    yield f"may send next: {', '.join(found.next) or output.NOTHING}"
