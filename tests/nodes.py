@@ -1,4 +1,4 @@
-"""A small training network for tests: real nodes in one process, the embedded broker, one clock, no notary unless given.
+"""A small training network for tests: real nodes in one process, the embedded broker, one clock, no notary.
 
 `async with town(folder) as it:` gives nodes by agency; `await it.settle()` lets all of them work until they are quiet.
 """
@@ -57,6 +57,24 @@ AGENCIES: Mapping[str, Mapping[str, Any]] = {
         "phone_24h": "+3615550199",
     },
 }
+FIVE: Mapping[str, Mapping[str, Any]] = {  # one agency for each role of a member
+    **AGENCIES,
+    "be-iom": {
+        "title": "IOM in Belgium",
+        "country": "BE",
+        "kind": "international_organisation",
+        "roles": ("mission_destination",),
+        "zone": "Europe/Brussels",
+    },
+    "hu-ngo": {
+        "title": "A shelter in Hungary",
+        "country": "HU",
+        "kind": "ngo",
+        "roles": ("reception",),
+        "zone": "Europe/Budapest",
+    },
+}
+NO_SKEW = timedelta(0)
 
 
 @dataclass
@@ -66,6 +84,7 @@ class Town:
     folder: Path
     clock: StageClock
     nodes: dict[str, Wired] = field(default_factory=dict)
+    skews: Mapping[str, timedelta] = field(default_factory=dict)
     numbers: count[int] = field(default_factory=count)
 
     def key(self) -> str:
@@ -82,11 +101,16 @@ class Town:
         """Move the clock through everything that rings on the way."""
         until = self.clock() + how_long
         await self.settle()
-        while (at := min((one.worker.next_at() or until for one in self.nodes.values()), default=until)) < until:
+        while (at := min((self._rings_at(name) or until for name in self.nodes), default=until)) < until:
             self.clock.move(max(at, self.clock() + timedelta(seconds=1)))
             await self.settle()
         self.clock.move(until)
         await self.settle()
+
+    def _rings_at(self, name: str) -> datetime | None:
+        """Return the true time at which a node has something to do."""
+        at = self.nodes[name].worker.next_at()
+        return None if at is None else at - self.skews.get(name, NO_SKEW)
 
     def open_case(self, agency: str) -> str:
         """Create a case at an agency."""
@@ -130,11 +154,14 @@ class Town:
 
 @asynccontextmanager
 async def town(
-    folder: Path, agencies: Mapping[str, Mapping[str, Any]] = AGENCIES, broker: Callable[[str], Broker] | None = None
+    folder: Path,
+    agencies: Mapping[str, Mapping[str, Any]] = AGENCIES,
+    broker: Callable[[str], Broker] | None = None,
+    skews: Mapping[str, timedelta] | None = None,
 ) -> AsyncIterator[Town]:
-    """Make a network in `folder`, open its nodes, close them at the end."""
+    """Make a network in `folder`, open its nodes, close them at the end; `skews` says whose clock is wrong, and how."""
     clock = StageClock(START)
-    found = Town(folder, clock)
+    found = Town(folder, clock, skews=skews or {})
     parts = {name: AgencyPart(**part) for name, part in agencies.items()}
     vaults = {}
     for name in parts:
@@ -155,7 +182,7 @@ async def town(
         home = folder / name
         (home / NETWORK_FILE).write_bytes(write_network(network))
         Settings(name, broker=EMBEDDED, broker_path=str(shared)).write(home)
-        node = open_node(home, KeyFile(home / KEY_FILE), clock)
+        node = open_node(home, KeyFile(home / KEY_FILE), clock.behind(found.skews.get(name, NO_SKEW)))
         found.nodes[name] = wire(home, node, broker(name) if broker else EmbeddedBroker(shared, clock), None)
     try:
         yield found
