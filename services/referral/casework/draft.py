@@ -84,6 +84,16 @@ class View:
     known: Known
     opens: bool = False
 
+    def state_bodies(self, audience: Mapping[str, str]) -> frozenset[str]:
+        """Return the state bodies among recipients that are not of the country of destination (K6, `no_asylum`).
+
+        A focal point of the host country may be a state body and knows of an asylum claim there.
+        """
+        destination = self.history.procedure.destination_side
+        return frozenset(
+            agency for agency, role in audience.items() if self.agencies[agency].state_body and role not in destination
+        )
+
 
 @dataclass(slots=True)
 class _Composing:
@@ -275,7 +285,6 @@ def _facts(work: _Composing) -> DisclosureFacts:
     view, intent = work.view, work.intent
     history = view.history
     past = frozenset(work.standing.verdicts)
-    agencies = {agency: view.agencies[agency] for agency in work.audience}
     return DisclosureFacts(
         sender=view.me,
         function=intent.function,
@@ -284,7 +293,7 @@ def _facts(work: _Composing) -> DisclosureFacts:
         consents=history.consents,
         day=work.now.date(),
         register=work.standing.value,
-        state_bodies=frozenset(name for name, agency in agencies.items() if agency.state_body),
+        state_bodies=view.state_bodies(work.audience),
         protected_from_state=view.known.protected_from_state or _protects(work.models),
         basis=intent.basis,
         asker=_asker(work),

@@ -135,7 +135,7 @@ def _situation(view: View, intent: Intent, message: Composed) -> Situation:
         calendar=_receiving_calendar(view, members),
         attested=intent.attested,
         basis=intent.basis,
-        state_bodies=frozenset(name for name in message.audience if view.agencies[name].state_body),
+        state_bodies=view.state_bodies(message.audience),
         asylum=view.known.asylum,
         answers_by=_answers_by(view, intent),
     )
