@@ -1,21 +1,22 @@
-"""Bundles for tests: a real case between real nodes, a small log that proves its messages, and hands that change files."""
+"""Bundles for tests: a real case between real nodes, a small log that proves its messages, hands that change files."""
 
 from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts import tlog
 from contracts.encoding import unb64
-from nodes import Town
 from referral.audit.bundle import Bundle, export
 from referral.following.proofs import proof_file
 from referral.opening import PROOFS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from nodes import Town
 
 LOG: Final = tlog.make_signer("log.example/test", bytes(32))
 EXPORTED: Final = datetime(2026, 9, 20, 12, 0, tzinfo=UTC)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # (case, message, section) -> anything: logs that a section is about to be handed out, or raises what shuts it.
 LogRead = Callable[[str, str, str], object]
-Progress = Callable[[int, int], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Bundle:
     erased: int
 
 
-def _no_progress(_done: int, _total: int) -> None:
+def _silent(_doing: str) -> None:
     """Tell nobody."""
 
 
@@ -63,12 +63,12 @@ def export(
     *,
     sections: LogRead | None = None,
     exported_at: datetime | None = None,
-    progress: Progress = _no_progress,
+    progress: Progress = _silent,
 ) -> Bundle:
     """Write the bundle of `case` to the folder `out`, whole or not at all.
 
     `proofs` is the node's folder of proofs. With `sections`, which logs each read, the sections that this agency may
-    read go with it. `progress` is told (messages done, messages in all). Raises `CaseUnknown`, `CaseErased`,
+    read go with it. `progress` is told in a few words what is being done. Raises `CaseUnknown`, `CaseErased`,
     `FolderTaken`, `FolderNotWritten`.
     """
     found = node.store.load(case, Case)
@@ -77,8 +77,8 @@ def export(
     collected = _Collected(node, proofs, History(found, node.procedure), sections)
     entries = collected.entries()
     for done, entry in enumerate(entries, start=1):
+        progress(f"message {done} of {len(entries)}")
         collected.add(entry)
-        progress(done, len(entries))
     about = collected.case_file(exported_at or node.now())
     write_bag(out, {**collected.files, layout.CASE: layout.write_case(about)}, layout.bag_fields(about))
     return Bundle(
