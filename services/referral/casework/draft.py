@@ -182,6 +182,8 @@ def _take_seat(work: _Composing) -> None:
     elif work.view.opens:
         own = [role for role in work.procedure.member_roles if role in work.kind.senders]
         work.role = work.intent.role or (own[0] if own else _opening_role(work))
+    elif work.kind.fact and me in work.standing.seats:
+        work.role = work.standing.seats[me]  # who has left may still say what happened; it counts, flagged
     elif not work.kind.core:
         work.role = work.intent.role or _last_role(history, me)
     if not work.role:

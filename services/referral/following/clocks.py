@@ -116,7 +116,8 @@ class Clocks:
             cursor.execute(SQL["set_clock"], _row(case.case, what, subject, until))
         for what, subject, until in sorted(held - wanted):
             cursor.execute(SQL["stop_clock"], _row(case.case, what, subject, until))
-        standing = {(CODES.get(what, what), subject) for what, subject, _ in wanted}
+        now = seconds(self._node.now())
+        standing = {(CODES.get(what, what), subject) for what, subject, until in wanted if until <= now}
         for alarm in standing_alarms(cursor, case.case):
             ours = alarm.code in {*CODES.values(), MISSION_SILENT, NOT_ALERTED}
             if ours and (alarm.code, alarm.subject) not in standing:
