@@ -7,12 +7,16 @@ raises is `NotaryAway`, which changes nothing: messages flow without the notary,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
 from contracts.encoding import b64, compact
 from referral.following.proofs import NotaryAway, NotaryRefused
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 SECONDS: Final = 10.0
 MAX_ANSWER: Final = 4 * 1024 * 1024
@@ -48,6 +52,14 @@ class NotaryClient:
     async def fetch(self, path: str) -> bytes:
         """Return the bytes under one of C2SP's paths: `checkpoint`, `tile/…`."""
         return (await self._ask("GET", f"/{path}")).content
+
+    async def date(self) -> datetime | None:
+        """Return the notary's clock, to the second, as its answers carry it (RFC 9110, 6.6.1); None if they do not."""
+        told = (await self._ask("GET", "/checkpoint")).headers.get("date")
+        try:
+            return None if told is None else parsedate_to_datetime(told)
+        except ValueError:
+            return None
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -45,13 +45,17 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `node.json` holds: the agency, how the vault is unlocked, the broker and where it is."""
+    """What `node.json` holds: the agency, how the vault is unlocked, the broker and where it is.
+
+    `directory` is the network's file that the node's copy follows; none where the copy is all there is.
+    """
 
     agency: str
     unlock: str = "key-file"
     broker: str = EMBEDDED
     broker_path: str = ""
     bootstrap: str = ""
+    directory: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Settings:

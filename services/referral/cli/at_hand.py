@@ -19,6 +19,7 @@ from referral.casework.intent import Intent
 from referral.cli.folder import unlock
 from referral.cli.running import TOKEN_FILE, Running
 from referral.exchange.broker import BrokerAway
+from referral.joining import refresh
 from referral.opening import open_node
 from referral.store.errors import StoreInUse
 from referral.store.sqlite import WriterLock
@@ -71,6 +72,7 @@ def commands(folder: Path) -> Iterator[Commands]:
     except StoreInUse:
         yield Running.of(folder)
         return
+    refresh(folder)
     node = open_node(folder, unlock(folder))
     try:
         yield AtHand(wire(folder, node, _Uncalled(), None), _holder(folder))

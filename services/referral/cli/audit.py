@@ -64,19 +64,24 @@ def export(
     """
     asked = call(context, node, as_json)
     from referral.audit import command  # noqa: PLC0415 - loaded when it is asked for
-    from referral.cli.folder import named_case, reading  # noqa: PLC0415 - the same
+    from referral.cli import folder  # noqa: PLC0415 - the same
+    from referral.store.errors import StoreInUse  # noqa: PLC0415 - the same
 
-    with reading(asked.folder) as (opened, queries), output.progress() as progress:
-        found = command.export(
-            opened,
-            asked.folder,
-            named_case(queries, case),
-            out,
-            sections=with_sections,
-            principal=PRINCIPAL,
-            progress=progress,
-        )
-        training = opened.network.training
+    opening = folder.writing if with_sections else folder.reading
+    try:
+        with opening(asked.folder) as (opened, queries), output.progress() as progress:
+            found = command.export(
+                opened,
+                asked.folder,
+                folder.named_case(queries, case),
+                out,
+                sections=with_sections,
+                principal=PRINCIPAL,
+                progress=progress,
+            )
+            training = opened.network.training
+    except StoreInUse:
+        raise command.ReadsNotLogged from None
     output.report(found, as_json=asked.as_json, training=training)
 
 

@@ -48,6 +48,17 @@ def reading(folder: Path, now: Clock = machine_clock) -> Iterator[tuple[Node, Qu
         node.vault.close()
 
 
+@contextmanager
+def writing(folder: Path, now: Clock = machine_clock) -> Iterator[tuple[Node, Queries]]:
+    """Give a node opened for writing, and its queries; `StoreInUse` while it runs."""
+    node = open_node(folder, unlock(folder), now)
+    try:
+        yield node, Queries(node, folder / PROOFS_FOLDER)
+    finally:
+        node.store.close()
+        node.vault.close()
+
+
 def case_of(folder: Path, text: str) -> str:
     """Return the id of a case of the node in `folder`; its id needs no look into the store."""
     if len(text) == CASE_LENGTH:

@@ -2,13 +2,154 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from referral.cli import output
+from referral.cli.call import AsJson, Misused, NodeDir, call
 
 if TYPE_CHECKING:
-    import typer
+    from collections.abc import Mapping
+
+NETWORK: Final = "network.json"
+GOVERNOR: Final = "governor.key"
+BROKER: Final = "broker.sqlite"
+MAX_PORT: Final = 65_535
+
+Text = str | None
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this room."""
-    for command in ():
+    for command in (init, up, doctor):
         app.command()(command)
+
+
+def init(
+    context: typer.Context,
+    *,
+    agency: Annotated[Text, typer.Option(metavar="AGENCY", help="The agency's id, such as be-fp.")] = None,
+    title: Annotated[Text, typer.Option(help="Its name in words.")] = None,
+    country: Annotated[Text, typer.Option(metavar="CC", help="Its country (ISO 3166-1).")] = None,
+    kind: Annotated[Text, typer.Option(help="ngo, state_body, international_organisation, shelter …")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="A role it can take; several times for several.")] = None,
+    zone: Annotated[Text, typer.Option(help="Its time zone, such as Europe/Brussels.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="A language it works in (ISO 639); en if none.")] = None,
+    place: Annotated[list[str] | None, typer.Option(help="A place of arrival where it can meet a person.")] = None,
+    phone_24h: Annotated[Text, typer.Option("--phone-24h", help="The number answered day and night (E.164).")] = None,
+    network: Annotated[Path, typer.Option(metavar="FILE", help="The network's root file.")] = Path(NETWORK),
+    governor: Annotated[Path | None, typer.Option(metavar="FILE", help="A governor's key file [beside FILE].")] = None,
+    found: Annotated[bool, typer.Option("--found", help="Make the network too: FILE and its governor's key.")] = False,
+    name: Annotated[str, typer.Option(help="With --found: the network's name.")] = "training",
+    log_key: Annotated[str, typer.Option(help="With --found: what `notary init` printed.")] = "",
+    notary: Annotated[Text, typer.Option(metavar="URL", help="With --found: where the notary answers.")] = None,
+    broker_path: Annotated[Path | None, typer.Option(metavar="FILE", help="The embedded broker [beside FILE].")] = None,
+    bootstrap: Annotated[str, typer.Option(metavar="HOST:PORT", help="A Kafka of this machine instead.")] = "",
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Lock the vault by one, not by a key file.")] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="No new node: publish epoch keys 30 days ahead.")] = False,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a node: vault, keys, store, token; and bring its agency into the network.
+
+    Until the directory lives in the log it is the network's file, and it grows on this machine: --found makes a
+    training network and a governor's key, every further init with that key adds its agency. Nodes that run learn of
+    it when they are started again. Epoch keys last for 30 days: `referral init --renew` adds more, once a month.
+
+    The token of the API is printed once; the file `token` keeps it for this command line, mode 0600.
+
+    Example: referral init --node be-fp --agency be-fp --title "Focal point of Belgium" --country BE --kind ngo
+    --role requesting --zone Europe/Brussels --found
+    """
+    asked = call(context, node, as_json)
+    from referral.cli import making  # noqa: PLC0415 - loaded when it is asked for
+
+    if renew:
+        making.renew(asked)
+        return
+    needed = {"agency": agency, "title": title, "country": country, "kind": kind, "role": role, "zone": zone}
+    missing = [f"`--{name}`" for name, value in needed.items() if not value]
+    if missing:
+        raise Misused(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; see `referral init --help`."
+        )
+    if (log_key or notary) and not found:
+        raise Misused("`--log-key` and `--notary` are the network's, and go with `--found`.")
+    if bool(log_key) != bool(notary):
+        raise Misused("`--log-key` and `--notary` go together.")
+    given = making.Given(
+        agency=str(agency),
+        declared=making.declared(
+            title=str(title),
+            country=str(country),
+            kind=str(kind),
+            roles=role or [],
+            zone=str(zone),
+            languages=language or [],
+            places=place or [],
+            phone_24h=phone_24h,
+        ),
+        network=network,
+        governor=governor or network.parent / GOVERNOR,
+        broker_path=broker_path or network.parent / BROKER,
+        bootstrap=bootstrap,
+        passphrase=passphrase,
+        founding=making.founding(name, log_key, notary, bootstrap) if found else None,
+    )
+    making.make(asked, given)
+
+
+def _check_given(needed: Mapping[str, object], *, founded: bool, logged: bool, witnessed: bool) -> None:
+    missing = [f"`--{name}`" for name, value in needed.items() if not value]
+    if missing:
+        raise Misused(f"Missing: {', '.join(missing)}; see `referral init --help`.")
+    if (logged or witnessed) and not founded:
+        raise Misused("`--log-key` and `--notary` are the network's, and go with `--found`.")
+    if logged != witnessed:
+        raise Misused("`--log-key` and `--notary` go together.")
+
+
+def up(
+    context: typer.Context,
+    *,
+    bind: Annotated[str, typer.Option(metavar="HOST:PORT", help="Port 0 takes a free one.")] = "127.0.0.1:8080",
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the API and do the work of the exchange in one process, until SIGTERM or Ctrl-C.
+
+    When requests are answered, one JSON line on standard output says where. Broker and notary may be away: commands are
+    stored, and what is to be sent waits.
+
+    Example: referral up --node be-fp --bind 127.0.0.1:8081
+    """
+    asked = call(context, node, as_json)
+    host, port = _address(bind)
+    from referral.cli.serving import serve  # noqa: PLC0415 - loaded when it is asked for
+
+    serve(asked.folder, host, port)
+
+
+def doctor(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:
+    """Check everything a node stands on, one line each, with what to do where something is wrong; exits 1 then.
+
+    Library, vault and file modes, store, directory, epoch keys, broker, notary, clock, deliveries, lists, disk.
+
+    Example: referral doctor --node be-fp
+    """
+    asked = call(context, node, as_json)
+    from referral.cli.examination import examine  # noqa: PLC0415 - loaded when it is asked for
+
+    with output.progress() as progress:
+        found = examine(asked.folder, progress)
+    output.report(found, as_json=asked.as_json, training=found.training)
+
+
+def _address(bind: str) -> tuple[str, int]:
+    host, colon, port = bind.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= MAX_PORT):
+        raise Misused("`--bind` takes HOST:PORT, such as 127.0.0.1:8080.")
+    return host, int(port)

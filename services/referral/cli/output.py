@@ -28,8 +28,6 @@ NOTHING: Final = "-"
 FAILED: Final = 1
 _UNSAFE: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 
-Progress = "Callable[[str], None]"
-
 
 class Report(Protocol):
     """What a longer piece of work has found."""
@@ -59,7 +57,9 @@ def answer(document: Mapping[str, Any], lines: Iterable[str], *, as_json: bool, 
 
 def report(found: Report, *, as_json: bool, training: bool | None = None) -> None:
     """Print what was found, and end with exit code 1 if something does not hold."""
-    answer(found.document(), found.lines(), as_json=as_json, training=training)
+    document = found.document()
+    marked = document.get("training") if training is None else training
+    answer(document, found.lines(), as_json=as_json, training=marked if isinstance(marked, bool) else None)
     if not found.held:
         raise typer.Exit(FAILED)
 

@@ -45,10 +45,10 @@ def demo(
     """
     asked = call(context, None, as_json)
     _check(broker, bootstrap)
-    from referral.play import command  # noqa: PLC0415 - loaded when it is asked for
+    from referral.play.command import demo as play_demo  # noqa: PLC0415 - loaded when it is asked for
 
     with output.progress() as progress:
-        found = command.demo(folder, broker=broker.value, bootstrap=bootstrap, progress=progress)
+        found = play_demo(folder, broker=broker.value, bootstrap=bootstrap, progress=progress)
     output.report(found, as_json=asked.as_json, training=True)
 
 
@@ -62,7 +62,7 @@ def play(
     ] = None,
     broker: Broker = BrokerKind.EMBEDDED,
     bootstrap: Bootstrap = "",
-    processes: Annotated[bool, typer.Option("--processes", help="One process for each node.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="After each step, the standing at every agency.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play a journey on a virtual clock and hold it to what it expects; exits 1 naming the first thing that differs.
@@ -71,11 +71,11 @@ def play(
     """
     asked = call(context, None, as_json)
     _check(broker, bootstrap)
-    from referral.play import command  # noqa: PLC0415 - loaded when it is asked for
+    from referral.play.command import play as play_journey  # noqa: PLC0415 - loaded when it is asked for
 
     with output.progress() as progress:
-        found = command.play(
-            journey, folder=folder, broker=broker.value, bootstrap=bootstrap, processes=processes, progress=progress
+        found = play_journey(
+            journey, folder=folder, broker=broker.value, bootstrap=bootstrap, verbose=verbose, progress=progress
         )
     output.report(found, as_json=asked.as_json, training=True)
 

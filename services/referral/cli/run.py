@@ -11,9 +11,14 @@ import typer
 from typer.exceptions import TyperException
 
 from contracts.refusal import Refusal
-from referral.cli import audit, case, consent, message, node, play
+from referral.cli.audit import add_to as add_audit
 from referral.cli.call import USED_WRONGLY, AsJson, Asked, Misused, NodeDir
+from referral.cli.case import add_to as add_cases
+from referral.cli.consent import add_to as add_consents
+from referral.cli.message import add_to as add_messages
+from referral.cli.node import add_to as add_node
 from referral.cli.output import FAILED, plain
+from referral.cli.play import add_to as add_plays
 from referral.cli.running import NodeRefused
 
 if TYPE_CHECKING:
@@ -34,8 +39,8 @@ app = typer.Typer(
         "Exit codes: 0 done, 1 refused or a check failed, 2 called wrongly."
     ),
 )
-for _room in (node, case, message, consent, audit, play):
-    _room.add_to(app)
+for _add in (add_node, add_cases, add_messages, add_consents, add_audit, add_plays):
+    _add(app)
 
 
 def _version(asked: bool) -> None:
