@@ -143,6 +143,6 @@ def _settling(view: View, name: str, register: str) -> Any:
     if name == "tips":
         return sorted(tips) if view.rng.random() < 0.9 else sorted(tips)[1:]
     order = view.case.table["register"].get(register.partition(":")[0], {}).get("order", ["none"])
-    if tips and view.rng.random() < 0.75:
+    if tips and view.rng.random() < 0.6:
         return max(tips.values(), key=lambda v: (order.index(v) if v in order else 0, v))
     return view.rng.choice([*order, *tips.values()])

@@ -23,12 +23,15 @@ CLOCK = timedelta(hours=24)
 
 
 class Case:
-    """The core messages of one case, with the ids that count as absent when they are not held (`settled`)."""
+    """The core messages of one case, with the ids that count as absent when they are not held (`settled`).
+
+    Messages of a kind that the table does not know are not held: what names them waits for an upgrade.
+    """
 
     def __init__(self, messages: Iterable[Message], table: Table, settled: frozenset[str]) -> None:
         self.table, self.settled = table, settled
         kinds = table["kind"]
-        self.messages = {m["id"]: m for m in messages if "side" not in kinds[m["kind"]]}
+        self.messages = {m["id"]: m for m in messages if m["kind"] in kinds and "side" not in kinds[m["kind"]]}
         self._past: dict[str, frozenset[str]] = {}
         self._verdict: dict[str, tuple[str, str]] = {}
         self._standing: dict[frozenset[str], Standing] = {}

@@ -214,18 +214,23 @@ class Drawing:
         view, message = self.view(author, heads), None
         for _ in range(3):
             message = self._attempt(view, heads, chance_of_progress)
-            if rng.random() < self.care + 0.08:
+            if rng.random() < self.care + 0.15:
                 break
             self.case.add(message)
             lively = self.case.verdict(message["id"])[0] in {"effective", "flagged"}
             self.case.take_back(message["id"])
             if lively:
                 break
-        if message is not None:
-            for _ in range(3):
-                if rng.random() < self.care:
-                    self.spoil(message)
-            self.send(message)
+        if message is None:
+            return
+        for _ in range(3):
+            if rng.random() < self.care:
+                self.spoil(message)
+        if rng.random() < self.care / 10:  # of a version to come: nobody folds it, yet somebody may name it
+            self.side.append(message | {"kind": "kind-to-come"})
+            message["after"] = [message["id"]]
+            message["id"] += "x"
+        self.send(message)
 
     def _attempt(self, view: View, heads: list[str], chance_of_progress: float) -> Message:
         natural = against_each_other(view) if self.silence and self.rng.random() < 0.7 else onward(view)
