@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts import tlog
 from contracts.encoding import unb64
+from nodes import town
 from referral.audit.bundle import Bundle, export
 from referral.following.proofs import proof_file
 from referral.opening import PROOFS_FOLDER
@@ -37,6 +39,32 @@ RISK: Final[Mapping[str, Any]] = {
     "recommendation": "yes",
     "valid_until": "2026-10-01",
 }
+
+
+@dataclass(frozen=True)
+class Made:
+    """A bundle of be-fp with sections: three agencies, all messages receipted and proven; `root` is their root file."""
+
+    folder: Path
+    case: str
+    messages: tuple[str, ...]
+    root: Path
+
+
+async def make(home: Path) -> Made:
+    """Let three agencies share a case, log all of it, and export it."""
+    async with town(home) as it:
+        case = await referred(it)
+        it.send("be-fp", case, "participant-added", {"agency": "hu-iom", "role": "mission_origin", "reason": "travel"})
+        await it.settle()
+        it.send("hu-iom", case, "participation", {"answer": "accept"})
+        await it.settle()
+        it.send("be-fp", case, "risk-assessment", RISK)
+        await it.settle()
+        found = tuple(messages(it, "be-fp", case))
+        log_all(it, "be-fp", found)
+        exported(it, "be-fp", case, home / "bundle", sections=opening(it, "be-fp"))
+        return Made(home / "bundle", case, found, home / "hu-fp" / "network.json")
 
 
 async def referred(it: Town) -> str:

@@ -152,14 +152,15 @@ def _below(path: str) -> str:
 
 def _one_log(checks: Iterable[MessageCheck]) -> Iterator[Finding]:
     """Two roots of one log for one size convict the notary (evidence.md 3)."""
-    roots: dict[int, bytes] = {}
+    roots: dict[int, set[bytes]] = {}
     for check in checks:
-        logged = check.logged
-        if logged is not None and roots.setdefault(logged.size, logged.root) != logged.root:
-            sentence = (
-                "Its proof and that of another message show two logs of one size: keep both, and call the notary."
-            )
+        if check.logged is None:
+            continue
+        known = roots.setdefault(check.logged.size, set())
+        if len(known) == 1 and check.logged.root not in known:
+            sentence = "Its proof and that of another message show two logs of one size: keep both, call the notary."
             yield Finding(FAILS, "log", check.listed.label, sentence, check.listed.id)
+        known.add(check.logged.root)
 
 
 def _witnesses(ground: Ground) -> Iterator[Finding]:
