@@ -65,8 +65,9 @@ class Worker:
         self.witnessing = Witnessing(node, proofs, notary)
         self.views = Views(node)
         self.deliveries = deliveries = Deliveries(node)
+        self._sending = Follower(deliveries.name, deliveries.topics, deliveries.apply, deliveries.clear)
         self.followers = (
-            Follower(deliveries.name, deliveries.topics, deliveries.apply, deliveries.clear),
+            self._sending,
             Follower(self.gaps.name, self.gaps.topics, self.gaps.apply),
             self.clocks.follower,
             self.witnessing.follower,
@@ -75,21 +76,30 @@ class Worker:
         self.broker_away = False
         self.notary_away = False
         self._day: datetime | None = None
+        self._listening: asyncio.Future[Any] | None = None
 
     async def turn(self) -> int:
         """Do what can be done now; return how much that was, 0 when the node is quiet."""
+        return await self._work() + await self._with_notary()
+
+    async def _work(self) -> int:
+        """Do what can be done without the notary."""
         done = self._daily()
-        done += await self._with_broker(self.inbox.turn)
+        if not self._is_listening():
+            heard, self._listening = self._listening, None
+            if heard is not None:
+                await heard
+            done += await self._with_broker(self.inbox.turn)
         if self.inbox.begun_anew:
             self.inbox.begun_anew = False
             done += self._sync(self._node.now())
+        # Messages and receipts go out before anything else is looked at.
+        done += self._sending.catch_up(self._node.store)
+        done += await self._with_broker(self.outbox.turn)
         done += self.follow()
         done += self.clocks.turn()
         done += self.gaps.ask(self._node.now())
-        done += self.deliveries.turn()
-        done += await self._with_broker(self.outbox.turn)
-        done += await self._with_notary()
-        return done
+        return done + self.deliveries.turn()
 
     def follow(self) -> int:
         """Let every follower read on to the end."""
@@ -110,7 +120,7 @@ class Worker:
         return datetime.combine(today + EVERY_DAY, time(), UTC)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take turns until `stop` is set, waking at once for commands and, within a breath, for records."""
+        """Work until `stop` is set, waking at once for commands and records; the notary is asked beside it."""
         loop = asyncio.get_running_loop()
         awake = asyncio.Event()
 
@@ -118,37 +128,52 @@ class Worker:
             loop.call_soon_threadsafe(awake.set)
 
         end = self._node.store.listen(wake)
+        proving = asyncio.ensure_future(self._prove(stop))
         try:
             while not stop.is_set():
                 awake.clear()
-                if await self._try_turn(stop) == 0:
+                if await self._attempt(self._work, stop) == 0:
                     await self._rest(awake, stop)
         finally:
             end()
+            beside = [proving, *([self._listening] if self._listening is not None else [])]
+            for one in beside:
+                one.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
-    async def _try_turn(self, stop: asyncio.Event) -> int:
-        """Take a turn; an error nobody foresaw is logged by its name, and the turn is taken again after a pause."""
+    async def _attempt(self, work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> int:
+        """Do it; an error nobody foresaw is logged by its name, and it is done again after a pause."""
         try:
-            return await self.turn()
+            return await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, the node goes on with everything else
             log.warning("turn-failed", error=type(error).__name__)
             self.inbox.forget_position()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), AWAY_SECONDS)
+            await _pause(stop, AWAY_SECONDS)
             return 0
+
+    async def _prove(self, stop: asyncio.Event) -> None:
+        """Submit and prove, in a loop of its own: a notary that hangs delays no message."""
+        while not stop.is_set():
+            if await self._attempt(self._with_notary, stop) == 0:
+                await _pause(stop, AWAY_SECONDS if self.notary_away else IDLE_SECONDS)
 
     async def _rest(self, awake: asyncio.Event, stop: asyncio.Event) -> None:
         """Wait for a command, a record, the end, or the next look at the clock, whatever comes first."""
-        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(one.wait()) for one in (awake, stop)]
-        if self.broker_away:
-            waits.append(asyncio.ensure_future(asyncio.sleep(AWAY_SECONDS)))
-        else:
-            waits.append(asyncio.ensure_future(self._with_broker(lambda: self.inbox.turn(wait=IDLE_SECONDS))))
-        _done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        reading = waits[-1]
-        for one in waiting - {reading}:
+        if not self._is_listening():
+            listen = _pause(stop, AWAY_SECONDS) if self.broker_away else self._with_broker(self._listen)
+            self._listening = asyncio.ensure_future(listen)
+        assert self._listening is not None  # noqa: S101 - it was begun
+        told = [asyncio.ensure_future(one.wait()) for one in (awake, stop)]
+        await asyncio.wait([*told, self._listening], return_when=asyncio.FIRST_COMPLETED)
+        for one in told:
             one.cancel()
-        await asyncio.gather(reading, *waiting, return_exceptions=True)
+
+    async def _listen(self) -> int:
+        return await self.inbox.listen(IDLE_SECONDS)
+
+    def _is_listening(self) -> bool:
+        """Say whether the inbox is being listened to: nothing has come that a turn could take."""
+        return self._listening is not None and not self._listening.done()
 
     async def close(self) -> None:
         """Let go of broker and notary."""
@@ -231,3 +256,10 @@ class Worker:
                 correspondence.owe(cursor, partner, correspondence.SYNC, [case], now)
                 cursor.execute(SQL["synced"], {"agency": partner, "at": seconds(now)})
         return len(shared)
+
+
+async def _pause(stop: asyncio.Event, how_long: float) -> int:
+    """Wait for the end, at most `how_long` seconds."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), how_long)
+    return 0

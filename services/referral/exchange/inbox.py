@@ -40,27 +40,46 @@ class Inbox:
         self._broker = broker
         self._topic = node.me.capabilities.topic
         self._position: Position | None = None
+        self._ahead: Sequence[Record] = ()
         self.begun_anew = False
 
     def forget_position(self) -> None:
         """The connection was lost: verify the position before reading on."""
         self._position = None
+        self._ahead = ()
 
-    async def turn(self, wait: float = 0.0) -> int:
-        """Store one batch; return how many records it held."""
+    async def turn(self) -> int:
+        """Store one batch of what has come; return how many records it held."""
         if self._position is None:
             await self._assign()
-        position = self._position or START
-        try:
-            records = await self._broker.read(self._topic, PARTITION, position.offset, LIMIT, wait=wait)
-        except PositionLost:
-            self.forget_position()
-            return 0
+        records, self._ahead = self._ahead or await self._read(0.0), ()
         if not records:
             return 0
         self._store(records)
         self._position = Position.of(records[-1])
         return len(records) + self.retry_parked()
+
+    async def listen(self, wait: float) -> int:
+        """Return once something came, or after `wait` seconds; how many records there are for the next turn.
+
+        Nothing is stored here, so that a node that listens can do everything else meanwhile.
+        """
+        position = self._position
+        if position is None or self._ahead:
+            return len(self._ahead)
+        records = await self._read(wait)
+        # What was read behind a position that was lost meanwhile is not of the log that is read from now on.
+        if self._position is position:
+            self._ahead = records
+        return len(self._ahead)
+
+    async def _read(self, wait: float) -> Sequence[Record]:
+        position = self._position or START
+        try:
+            return await self._broker.read(self._topic, PARTITION, position.offset, LIMIT, wait=wait)
+        except PositionLost:
+            self.forget_position()
+            return ()
 
     async def _assign(self) -> None:
         """Stand where the store says, or at the start of a new incarnation of the log."""
