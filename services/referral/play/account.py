@@ -75,12 +75,11 @@ class Account:
 
 def account_of(node: Node, proofs: Path, case_id: str, known_at: datetime | None = None) -> Account | None:
     """Return the case as `node` holds it, or as it knew it at that time; None where it holds no such case."""
-    case = node.store.load(case_id, Case)
-    if case is None:
+    history = node.history(case_id)
+    if history is None:
         return None
-    now = known_at or node.now()
+    case, now = history.case, known_at or node.now()
     queries = Queries(node, proofs)
-    history = History(case, node.procedure)
     standing = (history.at(known_at) if known_at is not None else history).standing
     clock = standing.at(now, {one: at + GRACE for one, at in arrival_times(node, history).items()})
     with node.store.reading() as cursor:
@@ -138,8 +137,8 @@ def _message(queries: Queries, proofs: Path, history: History, entry: Entry) -> 
 
 def messages_named(node: Node, case_id: str) -> list[tuple[datetime, str, str, str]]:
     """Return (sent_at, id, kind, sender) of every message of a case that the agency holds."""
-    case = node.store.load(case_id, Case)
-    held = (entry.content for entry in case.entries.values()) if case is not None else ()
+    history = node.history(case_id)
+    held = (entry.content for entry in history.case.entries.values()) if history is not None else ()
     return [(content.sent_at, content.id, content.kind, content.sender) for content in held]
 
 

@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A consent as a journey gives it to a node, in the words of `ConsentForm`."""
+    """A consent as a journey gives it to a node, in the words of `ConsentForm`; its body says what was told before."""
 
     agency: str
     role: str
@@ -46,7 +46,6 @@ class Form:
     classes: tuple[str, ...]
     valid_from: date
     expires_at: date
-    prompts: tuple[str, ...]
     person: int
     given_by: str
     state: str
@@ -156,7 +155,8 @@ class HousePlayer:
 
     async def give_consent(self, case: str, form: Form, key: str) -> Answer:
         """Record a consent."""
-        given = ConsentForm(**{name: getattr(form, name) for name in Form.__slots__})
+        told = tuple(form.body.get("informed_of", ()))
+        given = ConsentForm(prompts=told, **{name: getattr(form, name) for name in Form.__slots__})
         return _answer(self.wired.desk.give_consent(case, given, key=key, principal=PRINCIPAL))
 
     async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Answer:
@@ -182,11 +182,16 @@ class HousePlayer:
 
     def account(self, case: str, known_at: datetime | None = None) -> Account | None:
         """Return what the agency holds of a case."""
-        return account_of(self.node, self._folder / PROOFS_FOLDER, case, known_at)
+        return account_of(self.node, proofs_of(self._folder), case, known_at)
 
     def replayed(self, case: str) -> str:
         """Return the digest of a case that is built again from its stored events."""
         return digest_from_events(self.node, case)
+
+
+def proofs_of(folder: Path) -> Path:
+    """Return where a node keeps its proofs."""
+    return folder / PROOFS_FOLDER
 
 
 def _answer(sent: Sent) -> Answer:

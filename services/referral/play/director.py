@@ -53,13 +53,21 @@ class NeverQuiet(RuntimeError):  # noqa: N818 - it says what is so
 class Director:
     """Plays one journey on one stage."""
 
-    def __init__(self, journey: Journey, stage: Stage, told: Callable[[Done], None] | None = None) -> None:
-        """Play `journey` on `stage`, which is open; `told`, if given, hears of every step and where all stand then."""
+    def __init__(
+        self,
+        journey: Journey,
+        stage: Stage,
+        told: Callable[[Done], None] = lambda _done: None,
+        *,
+        accounts: bool = False,
+    ) -> None:
+        """Play `journey` on an open `stage`; `told` hears of every step, and with `accounts` where all stand then."""
         self.journey = journey
         self.stage = stage
         self.names = Names()
         self.cases: dict[str, str] = {}
         self._told = told
+        self._with_accounts = accounts
         self._case = CASE
         self._down: set[str] = set()
         self._number = 0
@@ -87,11 +95,10 @@ class Director:
         line = await self._acts()[step.choice](part)
         await self.quiet()
         self._name_messages()
-        accounts = dict(self._accounts(self._case)) if self._told is not None else {}
+        accounts = dict(self._accounts(self._case)) if self._with_accounts else {}
         done = Done(self._number, self.stage.clock(), line, step.says or "", accounts)
         self._done.append(done)
-        if self._told is not None:
-            self._told(done)
+        self._told(done)
 
     def _acts(self) -> Mapping[str, Callable[[Any], Awaitable[str]]]:
         return {
@@ -162,7 +169,6 @@ class Director:
             classes=tuple(given.classes),
             valid_from=given.valid_from or today,
             expires_at=given.expires_at or today + CONSENT_LASTS,
-            prompts=given.prompts,
             person=given.person,
             given_by=given.given_by,
             state=given.state,
@@ -262,7 +268,7 @@ class Director:
 
     def _key(self) -> str:
         """Return the idempotency key of this step: a step that is played twice is done once."""
-        return f"journey step {self._number}"
+        return f"journey-step-{self._number}"
 
     def _case_id(self) -> str:
         return self.cases[self._case]

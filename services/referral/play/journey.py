@@ -217,17 +217,8 @@ class Consent(Part):
     """The first day; left out: today."""
     expires_at: date | None = None
     """The last day; left out: 90 days from today."""
-    prompts: tuple[Code, ...] = (
-        "purpose",
-        "actual_and_potential_use",
-        "research_use",
-        "access_right",
-        "storage_time",
-        "withdrawal_process",
-    )
-    """What the person was told before."""
     body: BodyName | Json | None = None
-    """The body of its section; left out as in `sections`."""
+    """The body of its section, with what the person was told before; left out as in `sections`."""
 
 
 class Withdraw(Part):

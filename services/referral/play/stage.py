@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from contracts.network import Brokers, write_network
 from contracts.procedure import procedure
+from referral.api.tokens import new_token
 from referral.exchange.embedded import EmbeddedBroker
 from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, VAULT_FOLDER, Settings
+from referral.play.apart import ApartPlayer
+from referral.play.apart import Place as ApartPlace
 from referral.play.cast import HousePlayer
 from referral.play.clock import StageClock
 from referral.play.lines import KeyholdersSight, Line, Trouble
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 NODES: Final = "nodes"
 NOTARY: Final = "notary"
 BROKER_FILE: Final = "broker.sqlite"
+TOKEN_FILE: Final = "token"  # noqa: S105 - the name of a file
 BACKSTAGE: Final = ".stage"  # the clock and the notary's complaints: of no use after the journey
 
 
@@ -79,8 +83,11 @@ class Stage:
             vault.close()
 
 
-async def build(journey: Journey, folder: Path, choice: BrokerChoice) -> Stage:
-    """Make network, nodes and notary of a journey in `folder`, which is there and empty; nothing is started."""
+async def build(journey: Journey, folder: Path, choice: BrokerChoice, *, processes: bool = False) -> Stage:
+    """Make network, nodes and notary of a journey in `folder`, which is there and empty; nothing is started.
+
+    With `processes` each node is to run in a process of its own.
+    """
     times = journey.times()
     (folder / BACKSTAGE).mkdir()
     clock = StageClock(journey.journey.start, folder / BACKSTAGE / CLOCK_FILE)
@@ -94,6 +101,7 @@ async def build(journey: Journey, folder: Path, choice: BrokerChoice) -> Stage:
         home = folder / NODES / name
         (home / NETWORK_FILE).write_bytes(raw)
         choice.settings(name, folder).write(home)
+        _keep_token(home)
     first = folder / NODES / next(iter(journey.agencies))
     notary = NotaryProcess(folder / NOTARY, first / NETWORK_FILE, folder / BACKSTAGE, port)
     directory = network.directory()
@@ -101,10 +109,15 @@ async def build(journey: Journey, folder: Path, choice: BrokerChoice) -> Stage:
     owners = {directory.agency(name).capabilities.topic: name for name in journey.agencies}
     trouble = Trouble(sight, owners)
     broker = await _provisioned(choice, folder, clock, list(owners))
-    players = {}
+    players: dict[str, Player] = {}
     for name in journey.agencies:
-        line = _line(name, choice.settings(name, folder), clock, trouble)
-        players[name] = _player(name, folder / NODES / name, clock.behind(journey.skew(name)), line)
+        home, skew, unlock = folder / NODES / name, journey.skew(name), KeyFile(folder / NODES / name / KEY_FILE)
+        if processes:
+            where = ApartPlace(home, folder / BACKSTAGE / CLOCK_FILE, folder / BACKSTAGE / f"{name}.log", skew)
+            players[name] = ApartPlayer(name, where, unlock, clock, trouble)
+        else:
+            line = _line(name, choice.settings(name, folder), clock, trouble)
+            players[name] = HousePlayer(name, home, unlock, clock.behind(skew), broker=line, notary=notary_client)
     return Stage(folder, clock, network, players, trouble, notary, broker, vaults)
 
 
@@ -117,8 +130,12 @@ def _brokers(choice: BrokerChoice) -> Brokers:
     return Brokers(tuple(choice.bootstrap.split(",")) if choice.kind == KAFKA else ())
 
 
-def _player(name: str, home: Path, now: Callable[[], datetime], broker: Callable[[], Broker]) -> HousePlayer:
-    return HousePlayer(name, home, KeyFile(home / KEY_FILE), now, broker=broker, notary=notary_client)
+def _keep_token(home: Path) -> None:
+    """Give the node a token as `referral init` does: the command line finds it beside the node."""
+    token = new_token(home)
+    file = home / TOKEN_FILE
+    file.touch(mode=0o600)
+    file.write_text(token + "\n", encoding="ascii")
 
 
 def _line(name: str, settings: Settings, clock: StageClock, trouble: Trouble) -> Callable[[], Broker]:

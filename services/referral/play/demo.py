@@ -1,0 +1,162 @@
+"""The demo: one person's referral through all six steps, shown as both sides have it, and the evidence verified.
+
+It is the journey `story-01-direct-flight` on a new network. Nothing that is printed is a summary by hand: every line is
+read from the stores of the agencies after the last step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from referral.audit import bundle
+from referral.audit.verify import verify
+from referral.opening import PROOFS_FOLDER
+from referral.play.director import Director
+from referral.play.loader import read_journey
+from referral.play.quiet import logs_into
+from referral.play.report import PlayReport
+from referral.play.stage import BACKSTAGE, NODES, build
+from referral.queries import Queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from referral.audit.bundle import Bundle
+    from referral.audit.report import Report
+    from referral.play.journey import Journey
+    from referral.play.stage import BrokerChoice, Stage
+    from referral.queries import TimelineItem
+
+BUNDLE: Final = "bundle"
+SIDES: Final = ("be-fp", "hu-iom")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The case as one side has it."""
+
+    agency: str
+    title: str
+    spoken: str
+    timeline: tuple[TimelineItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What the demo shows: the journey, both sides, the bundle and what checking it found."""
+
+    played: PlayReport
+    sides: tuple[Side, ...]
+    exported: Bundle | None
+    verified: Report | None
+    folder: Path
+
+    @property
+    def held(self) -> bool:
+        """Say whether the journey went as it should and the bundle verifies."""
+        return self.played.held and self.verified is not None and self.verified.ok
+
+    def document(self) -> Mapping[str, Any]:
+        """Return it as `--json` prints it."""
+        return {
+            "journey": self.played.document(),
+            "held": self.held,
+            "timelines": {side.agency: [_item(item) for item in side.timeline] for side in self.sides},
+            "bundle": None if self.exported is None else str(self.exported.folder),
+            "verified": None if self.verified is None else self.verified.to_json(),
+            "dir": str(self.folder),
+        }
+
+    def lines(self) -> Iterable[str]:
+        """Return it as people read it."""
+        for side in self.sides:
+            yield from _side_lines(side)
+        yield from self.played.lines()
+        if self.exported is not None and self.verified is not None:
+            yield ""
+            yield from self._evidence()
+
+    def _evidence(self) -> Iterator[str]:
+        exported, verified = self.exported, self.verified
+        if exported is None or verified is None:
+            return
+        yield (
+            f"The bundle of be-fp holds {exported.messages} messages, {exported.receipts} receipts and "
+            f"{exported.proofs} proofs of the notary, and not one section."
+        )
+        yield from verified.lines
+        yield ""
+        yield f"Everything is in {self.folder}: nodes/, notary/ and bundle/."
+        yield f"Look on: referral case list --node {self.folder}/{NODES}/be-fp"
+        yield f"Check it again, offline: referral verify {exported.folder}"
+
+
+async def play_demo(folder: Path, choice: BrokerChoice, progress: Callable[[str], None]) -> DemoReport:
+    """Play the demo in `folder`, which is there and empty."""
+    journey = demo_journey()
+    progress("making a network of three agencies and a notary")
+    stage = await build(journey, folder, choice)
+    with logs_into(folder / BACKSTAGE / "nodes.log"):
+        try:
+            await stage.open()
+            steps = len(journey.step)
+            director = Director(journey, stage, lambda done: progress(f"step {done.step} of {steps}: {done.line}"))
+            outcome = await director.play()
+            played = PlayReport(outcome, choice.kind, steps)
+            case = director.cases.get("case")
+            if case is None or not outcome.held:
+                return DemoReport(played, (), None, None, folder)
+            progress("exporting the bundle and checking it")
+            exported, verified = _evidence_of(stage, folder, case)
+            sides = tuple(_side(stage, journey, folder, agency, case) for agency in SIDES)
+            return DemoReport(played, sides, exported, verified, folder)
+        finally:
+            await stage.close()
+
+
+def demo_journey() -> Journey:
+    """Return the journey of the demo, which ships inside the package."""
+    return read_journey(resources.files("referral.play").joinpath("demo.toml").read_bytes())
+
+
+def _evidence_of(stage: Stage, folder: Path, case: str) -> tuple[Bundle, Report]:
+    node = stage.players["be-fp"].node
+    exported = bundle.export(node, folder / NODES / "be-fp" / PROOFS_FOLDER, case, folder / BUNDLE)
+    return exported, verify(folder / BUNDLE)
+
+
+def _side(stage: Stage, journey: Journey, folder: Path, agency: str, case: str) -> Side:
+    queries = Queries(stage.players[agency].node, folder / NODES / agency / PROOFS_FOLDER)
+    (row,) = queries.cases()
+    return Side(agency, journey.agencies[agency].title, row.spoken, tuple(queries.timeline(case)))
+
+
+def _item(item: TimelineItem) -> dict[str, Any]:
+    return {
+        "message": item.message,
+        "kind": item.kind,
+        "sender": item.sender,
+        "sent_at": item.sent_at.isoformat(),
+        "verdict": item.verdict,
+        "stored_by": sorted(told.agency for told in item.receipts if told.stage == "R1"),
+        "opened_by": sorted(told.agency for told in item.receipts if told.stage == "R3"),
+        "proof": item.proof,
+        "sections": dict(item.sections),
+    }
+
+
+def _side_lines(side: Side) -> Iterator[str]:
+    yield f"As {side.agency} sees it ({side.title}); the case is called {side.spoken}"
+    for item in side.timeline:
+        stored = ", ".join(sorted(told.agency for told in item.receipts if told.stage == "R1"))
+        readable = ", ".join(sorted(name for name, state in item.sections.items() if state == "readable"))
+        marks = [
+            f"stored by {stored}" if stored else "",
+            "proven" if item.proof else "",
+            f"reads {readable}" if readable else "",
+        ]
+        yield f"  {item.sent_at:%Y-%m-%d %H:%MZ}  {item.sender:<7} {item.kind:<38} {'; '.join(filter(None, marks))}"
+    yield ""
