@@ -25,7 +25,7 @@ from referral.errors import CaseUnknown, ConsentUnknown
 from referral.exchange.holdings import open_sections
 from referral.signing import sign_into
 from referral.store import Command
-from referral.store.errors import CommandRepeated, Conflict
+from referral.store.errors import AggregateWrong, CommandRepeated, Conflict
 
 if TYPE_CHECKING:
     from contracts.sections import SectionModel
@@ -133,7 +133,7 @@ class Desk:
         self, case: str, agency: str, *, key: str, principal: str, person: int = 0, function: str = "focal-point"
     ) -> Sent:
         """Withdraw what was consented to towards `agency`: shut at once wherever it reached, erased in 72 hours."""
-        request = _request(key, principal, [case, "withdraw", agency, person])
+        request = _request(key, principal, [case, "withdraw", agency, person, function])
 
         def intents(held: History) -> list[Intent]:
             withdrawn = _withdrawal(self._known(held), held, agency, person, function)
@@ -208,7 +208,10 @@ class Desk:
         return None if stored is None else parse(stored.to(request.principal, request.digest))
 
     def _load(self, case: str) -> Case:
-        found = self._node.case(case)
+        try:
+            found = self._node.case(case)
+        except AggregateWrong:
+            found = None  # the id of a log of reads: there is no such case
         if found is None:
             raise CaseUnknown
         return found

@@ -24,6 +24,7 @@ from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.exchange.holdings import open_sections
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
+from referral.store.errors import AggregateWrong
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +149,10 @@ class Queries:
 
     def history(self, case: str, at: datetime | None = None) -> History:
         """Return a case as it is, or as this node knew it at a time; raise `CaseUnknown`."""
-        history = self._node.history(case)
+        try:
+            history = self._node.history(case)
+        except AggregateWrong:
+            history = None  # the id of a log of reads: there is no such case
         if history is None:
             raise CaseUnknown
         return history if at is None else history.at(at)

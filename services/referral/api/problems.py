@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from contracts.refusal import Refusal
-from referral.api.refusals import misshapen
+from referral.api.refusals import BodyNotJson, BodyTooLarge, misshapen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,28 +37,38 @@ STATUS: Final[Mapping[str, int]] = {
     "idempotency-conflict": 422,
     "unauthorised": 401,
     "idempotency-key": 400,
+    "not-json": 400,
     "body-too-large": 413,
     "store-unavailable": 503,
     "store-in-use": 503,
 }
 
+MEDIA: Final = "application/problem+json"
+OF_THE_BODY: Final[Mapping[int, type[Refusal]]] = {400: BodyNotJson, 413: BodyTooLarge}
+TITLES: Final[Mapping[int, str]] = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+}
+
 log = structlog.get_logger()
 
 
-def problem(code: str, title: str, status: int, detail: str = "", **more: Any) -> JSONResponse:
+def problem(
+    code: str, title: str, status: int, detail: str = "", *, rule: str = "", headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return a problem document."""
-    body = {"type": f"{DOCS}/{code}", "title": title, "status": status, "code": code}
+    body: dict[str, Any] = {"type": f"{DOCS}/{code}", "title": title, "status": status, "code": code}
     body |= {"detail": detail} if detail else {}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004 - HTTP's own number
-    return JSONResponse(body | more, status, headers, media_type="application/problem+json")
+    body |= {"rule": rule} if rule else {}
+    more = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004 - HTTP's own number
+    return JSONResponse(body, status, {**(headers or {}), **more}, media_type=MEDIA)
 
 
 def of_refusal(refusal: Refusal) -> JSONResponse:
     """Return the problem that a refusal is: its sentence, its code, and the rule where one is named."""
     title = (type(refusal).__doc__ or "").strip().splitlines()[0]
-    rule = getattr(refusal, "rule", "")
-    more = {"rule": rule} if rule else {}
-    return problem(refusal.code, title, STATUS.get(refusal.code, 422), refusal.detail, **more)
+    rule = str(getattr(refusal, "rule", ""))
+    return problem(refusal.code, title, STATUS.get(refusal.code, 422), refusal.detail, rule=rule)
 
 
 def install(app: FastAPI) -> None:
@@ -74,8 +84,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_request: Request, error: HTTPException) -> JSONResponse:
-        titles = {404: "There is nothing at this address.", 405: "This address does not take that method."}
-        return problem("http", titles.get(error.status_code, "The request was refused."), error.status_code)
+        if error.status_code in OF_THE_BODY:
+            return of_refusal(OF_THE_BODY[error.status_code]())
+        title = TITLES.get(error.status_code, "The request was refused.")
+        allowed = {name: value for name, value in (error.headers or {}).items() if name == "Allow"}
+        return problem("http", title, error.status_code, headers=allowed)
 
     @app.exception_handler(Exception)
     def unforeseen(_request: Request, error: Exception) -> JSONResponse:

@@ -34,6 +34,12 @@ class BodyTooLarge(Refusal):
     code = "body-too-large"
 
 
+class BodyNotJson(Refusal):
+    """The body is not JSON as this API reads it: an object in UTF-8, no key twice, no fractions, not deeply nested."""
+
+    code = "not-json"
+
+
 def misshapen(errors: Iterable[Mapping[str, Any]], skip: int = 1) -> RequestRefused:
     """Return the refusal for what a model found wrong: the fields that are known here, and nothing that was given.
 

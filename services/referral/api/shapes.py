@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime  # noqa: TC003 - the models are made from these types
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.examples import example
 from referral.casework.intent import Intent
 from referral.desk import ConsentForm
 from referral.queries import (  # noqa: TC001 - the same
@@ -17,7 +18,38 @@ from referral.queries import (  # noqa: TC001 - the same
 )
 
 if TYPE_CHECKING:
+    from fastapi.openapi.models import Example
+
     from contracts.standing import Standing
+
+
+MESSAGES: Final[dict[str, Example]] = {
+    "arrival confirmed": {
+        "summary": "Step 6: she has arrived and was met",
+        "value": {"act": {"itinerary": "Lc2svM08B4ws8sDTcD4CP_9BHV5r_ds8JAgv6T0erDI", "outcome": "met"}},
+    },
+    "against a warning": {
+        "summary": "With a coded reason for going on against a warning",
+        "value": {
+            "act": {"itinerary": "Lc2svM08B4ws8sDTcD4CP_9BHV5r_ds8JAgv6T0erDI", "outcome": "met"},
+            "reasons": [{"rule": "T1", "reason": "no_other_flight"}],
+        },
+    },
+}
+CONSENTS: Final[dict[str, Example]] = {
+    "given": {
+        "summary": "Everything up to P2 may be shared with the requested side",
+        "value": {
+            "agency": "hu-fp",
+            "role": "requested",
+            "purposes": ["share_agency", "travel"],
+            "classes": ["P0", "P1", "P2"],
+            "valid_from": "2026-09-01",
+            "expires_at": "2027-03-01",
+            "section": example("consent"),
+        },
+    },
+}
 
 
 class Shape(BaseModel):
@@ -229,6 +261,19 @@ class SectionOut(Shape):
     message: str
     section: str
     body: dict[str, Any]
+
+
+class AliveOut(Shape):
+    """The process runs."""
+
+    state: Literal["ok"]
+
+
+class VersionOut(Shape):
+    """The release, and the procedure that it works by."""
+
+    version: str = Field(examples=["0.1.0"])
+    procedure: str = Field(examples=["icp.v1"])
 
 
 class StateOut(Shape):

@@ -1,0 +1,41 @@
+"""For whoever runs a node: is it alive, what is away, which release; nothing of a case, so no token."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from referral import __version__
+from referral.api import shapes
+from referral.api.doors import Served, StrictRoute
+
+routes = APIRouter(tags=["health"], route_class=StrictRoute)
+
+
+@routes.get("/livez", summary="Is the process alive?")
+def livez() -> shapes.AliveOut:
+    """Answer as long as the process runs."""
+    return shapes.AliveOut(state="ok")
+
+
+@routes.get("/readyz", summary="Can it serve, and what is away?")
+def readyz(parts: Served) -> shapes.StateOut:
+    """Report broker and notary: with either away commands are stored, and what is to be sent or proven waits."""
+    worker, node = parts.worker, parts.node
+    broker = "away" if worker.broker_away else "ok"
+    notary = "none" if node.network.notary is None else "away" if worker.notary_away else "ok"
+    return shapes.StateOut(
+        state="ok" if (broker, notary) in {("ok", "ok"), ("ok", "none")} else "degraded",
+        agency=node.agency,
+        network=node.network.name,
+        training=node.network.training,
+        broker=broker,
+        notary=notary,
+        waiting_for_proof=worker.witnessing.waiting(),
+        alarms=len(parts.queries.alarms()),
+    )
+
+
+@routes.get("/version", summary="Which release is this?")
+def version(parts: Served) -> shapes.VersionOut:
+    """Name the release and the procedure it works by."""
+    return shapes.VersionOut(version=__version__, procedure=parts.node.procedure.name)

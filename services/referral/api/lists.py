@@ -1,0 +1,36 @@
+"""Lists over HTTP: the register of messages, who has to be met, what a person must look at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from referral.api import shapes
+from referral.api.described import problems
+from referral.api.doors import CASE, Principal, Served, StrictRoute
+
+routes = APIRouter(prefix="/v1", tags=["lists"], route_class=StrictRoute)
+
+
+@routes.get("/register", summary="Every message with its receipts and proofs", responses=problems(401, 422))
+def show_register(
+    parts: Served,
+    _who: Principal,
+    case: Annotated[str | None, Query(pattern=CASE, description="Of this case alone.")] = None,
+) -> shapes.RegisterPage:
+    """List what was sent, received and refused, in the order in which it was recorded."""
+    return shapes.RegisterPage(messages=parts.queries.register(case))
+
+
+@routes.get("/arrivals", summary="Who has to be met, by local time", responses=problems(401))
+def show_arrivals(parts: Served, _who: Principal) -> shapes.ArrivalsOut:
+    """List expected and overdue arrivals by the local time of the place of arrival."""
+    return shapes.ArrivalsOut(arrivals=parts.queries.arrivals())
+
+
+@routes.get("/alarms", summary="What a person must look at", responses=problems(401))
+def show_alarms(parts: Served, _who: Principal) -> shapes.AlarmsOut:
+    """List what stands, the oldest first."""
+    return shapes.AlarmsOut(alarms=[shapes.AlarmOut(**asdict(one)) for one in parts.queries.alarms()])
