@@ -62,21 +62,33 @@ def play(
     ] = None,
     broker: Broker = BrokerKind.EMBEDDED,
     bootstrap: Bootstrap = "",
-    verbose: Annotated[bool, typer.Option("--verbose", help="After each step, the standing at every agency.")] = False,
+    processes: Annotated[bool, typer.Option("--processes", help="One process for each node.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play a journey on a virtual clock and hold it to what it expects; exits 1 naming the first thing that differs.
+
+    A file that is no journey exits 2, naming the step and the field.
 
     Example: referral play docs/journeys/story-03-not-met.toml
     """
     asked = call(context, None, as_json)
     _check(broker, bootstrap)
     from referral.play.command import play as play_journey  # noqa: PLC0415 - loaded when it is asked for
+    from referral.play.refusal import JourneyRefused  # noqa: PLC0415 - the same
 
-    with output.progress() as progress:
-        found = play_journey(
-            journey, folder=folder, broker=broker.value, bootstrap=bootstrap, verbose=verbose, progress=progress
-        )
+    try:
+        with output.progress() as progress:
+            found = play_journey(
+                journey,
+                folder=folder,
+                broker=broker.value,
+                bootstrap=bootstrap,
+                processes=processes,
+                verbose=verbose,
+                progress=progress,
+            )
+    except JourneyRefused as refused:
+        raise Misused(str(refused)) from None
     output.report(found, as_json=asked.as_json, training=True)
 
 
