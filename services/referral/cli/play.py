@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - the command line is made from these types
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,7 +32,9 @@ def add_to(app: typer.Typer) -> None:
 def demo(
     context: typer.Context,
     *,
-    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where nodes, notary and bundle are left.")],
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where nodes, notary and bundle are left.")
+    ] = Path("build/demo"),
     broker: Broker = BrokerKind.EMBEDDED,
     bootstrap: Bootstrap = "",
     as_json: AsJson = False,

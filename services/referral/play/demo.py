@@ -6,19 +6,22 @@ read from the stores of the agencies after the last step.
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from referral.audit import bundle
+from referral.audit.report import HOLDS
 from referral.audit.verify import verify
 from referral.opening import PROOFS_FOLDER
 from referral.play.director import Director
 from referral.play.loader import read_journey
 from referral.play.quiet import logs_into
 from referral.play.report import PlayReport
-from referral.play.stage import BACKSTAGE, NODES, build
-from referral.queries import Queries
+from referral.play.stage import BACKSTAGE, NODES, NOTARY, build
+from referral.queries import READ, Queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,7 +34,18 @@ if TYPE_CHECKING:
     from referral.queries import TimelineItem
 
 BUNDLE: Final = "bundle"
-SIDES: Final = ("be-fp", "hu-iom")
+EXPORTER: Final = "be-fp"
+SIDES: Final = (EXPORTER, "hu-iom")
+WIDTH: Final = 110
+INDENT: Final = " " * 29
+STEPS: Final = (  # the six of the procedure, in the order of its manual (domain.md 1.5)
+    "assistance-request-notification",
+    "assistance-request-confirmation",
+    "reintegration-assistance-request",
+    "reintegration-assistance-confirmation",
+    "post-departure-notification",
+    "arrival-confirmation",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +98,16 @@ class DemoReport:
         if exported is None or verified is None:
             return
         yield (
-            f"The bundle of be-fp holds {exported.messages} messages, {exported.receipts} receipts and "
-            f"{exported.proofs} proofs of the notary, and not one section."
+            f"The bundle of {EXPORTER}: {exported.messages} messages, {exported.receipts} receipts, "
+            f"{exported.proofs} proofs of the notary, and not one section. Checked without any server:"
         )
-        yield from verified.lines
+        held = Counter(finding.check for finding in verified.findings if finding.word == HOLDS)
+        yield f"  holds  {', '.join(f'{many} {check}' for check, many in held.items())}"
+        yield from (f"  {finding.line()}" for finding in verified.findings if finding.word != HOLDS)
+        yield f"  {verified.lines[-1]}"
         yield ""
-        yield f"Everything is in {self.folder}: nodes/, notary/ and bundle/."
-        yield f"Look on: referral case list --node {self.folder}/{NODES}/be-fp"
+        yield f"Everything is in {self.folder}: {NODES}/, {NOTARY}/ and {BUNDLE}/."
+        yield f"Look on: referral case list --node {self.folder}/{NODES}/{EXPORTER}"
         yield f"Check it again, offline: referral verify {exported.folder}"
 
 
@@ -123,8 +140,8 @@ def demo_journey() -> Journey:
 
 
 def _evidence_of(stage: Stage, folder: Path, case: str) -> tuple[Bundle, Report]:
-    node = stage.players["be-fp"].node
-    exported = bundle.export(node, folder / NODES / "be-fp" / PROOFS_FOLDER, case, folder / BUNDLE)
+    node = stage.players[EXPORTER].node
+    exported = bundle.export(node, folder / NODES / EXPORTER / PROOFS_FOLDER, case, folder / BUNDLE)
     return exported, verify(folder / BUNDLE)
 
 
@@ -149,14 +166,18 @@ def _item(item: TimelineItem) -> dict[str, Any]:
 
 
 def _side_lines(side: Side) -> Iterator[str]:
-    yield f"As {side.agency} sees it ({side.title}); the case is called {side.spoken}"
+    yield f"As {side.agency} sees it ({side.title}); for saying aloud, the case is {side.spoken}"
     for item in side.timeline:
-        stored = ", ".join(sorted(told.agency for told in item.receipts if told.stage == "R1"))
-        readable = ", ".join(sorted(name for name, state in item.sections.items() if state == "readable"))
-        marks = [
-            f"stored by {stored}" if stored else "",
-            "proven" if item.proof else "",
-            f"reads {readable}" if readable else "",
-        ]
-        yield f"  {item.sent_at:%Y-%m-%d %H:%MZ}  {item.sender:<7} {item.kind:<38} {'; '.join(filter(None, marks))}"
+        step = f"step {STEPS.index(item.kind) + 1}" if item.kind in STEPS else ""
+        yield f"  {item.sent_at:%Y-%m-%d %H:%MZ}  {step:6}  {item.sender:<6}  {item.kind}"
+        stored = [f"{told.agency} {told.at:%m-%d %H:%MZ}" for told in item.receipts if told.stage == "R1"]
+        opened = [f"{told.agency} {told.at:%m-%d %H:%MZ}" for told in item.receipts if told.stage == "R3"]
+        readable = sorted(name for name, state in item.sections.items() if state == READ)
+        said = {"stored by": stored, "opened by": opened, "reads": readable}
+        parts = [f"{what} {', '.join(names)}" for what, names in said.items() if names]
+        yield from _wrapped("; ".join([*(["proven"] if item.proof else []), *parts]))
     yield ""
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
