@@ -65,6 +65,7 @@ def play(
     broker: Broker = BrokerKind.EMBEDDED,
     bootstrap: Bootstrap = "",
     processes: Annotated[bool, typer.Option("--processes", help="One process for each node.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show every step, and where the digests differ.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play a journey on a virtual clock and hold it to what it expects; exits 1 naming the first thing that differs.
