@@ -24,7 +24,7 @@ from referral.exchange.gaps import Gaps
 from referral.exchange.inbox import Inbox
 from referral.exchange.outbox import Outbox
 from referral.following.clocks import Clocks
-from referral.following.follower import Follower
+from referral.following.follower import Follower, catch_up_together
 from referral.following.proofs import LogClient, NotaryAway
 from referral.following.views import SQL as VIEWS
 from referral.following.views import Views
@@ -103,7 +103,7 @@ class Worker:
 
     def follow(self) -> int:
         """Let every follower read on to the end."""
-        return sum(follower.catch_up(self._node.store) for follower in self.followers)
+        return catch_up_together(self._node.store, self.followers)
 
     def next_at(self) -> datetime | None:
         """Return when something is due here next if nobody speaks: a copy, a question, a clock, the daily round."""
