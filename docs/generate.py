@@ -1,4 +1,4 @@
-"""Write the reference pages that have a source: kinds and sections come from the procedure file, never from a hand.
+"""Write the references that have a source: kinds, sections, refusals, the command line, the API; never from a hand.
 
 Run `python docs/generate.py` to write them, `python docs/generate.py --check` to learn whether they are up to date
 (exit 1 names the page that is not).
@@ -14,16 +14,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
+
 import contracts
 import notary
 import referral
 from contracts.sections import SECTIONS, field_classes
+from referral.api.described import openapi_text
+from referral.cli.run import app
 
 DOCS = Path(__file__).parent
 PROCEDURE = Path(contracts.__file__).parent / "procedures" / "icp.v1.toml"
 HEAD = "<!-- Written by docs/generate.py; change the source named below, then run `make docs`. -->\n"
 
 MANY_CODES = 30
+WIDTH = 100  # columns of a help text in the reference, whatever terminal it is written from
 ROOMS = {
     "What crosses the boundary": Path(contracts.__file__).parent,
     "A node": Path(referral.__file__).parent,
@@ -124,6 +129,64 @@ def refusals_page() -> str:
         if rows:
             lines += [f"## {title}", "", *_table(("code", "says"), ((f"`{code}`", says) for code, says in rows))]
     return "\n".join(lines) + "\n"
+
+
+def command_line_page() -> str:
+    """Return the reference of the command line: what each command says with `--help`."""
+    root = typer.main.get_command(app)
+    lines = [
+        HEAD,
+        "# Command line",
+        "",
+        "`referral` is the node's command line; what follows is what each command says with `--help`.",
+        "",
+        "A node is named by its folder: `--node DIR`, else `$REFERRAL_NODE`, else the folder one stands in.",
+        "A case is named by its id or by its spoken reference.",
+        "",
+        "## Exit codes",
+        "",
+        *_table(
+            ("code", "meaning"),
+            (
+                ("0", "done, and everything that was checked holds"),
+                ("1", "refused, or a check failed: one sentence on standard error says what to do, with the code"),
+                ("2", "the command line was wrong, or a journey file is none"),
+            ),
+        ),
+        "## Output",
+        "",
+        "Answers go to standard output, with `--json` as one JSON document.",
+        "A refusal is such a document too, with `error`, `detail` and, where a rule refused, `rule`.",
+        "Complaints go to standard error, progress too and only where that is a terminal; `NO_COLOR` is honoured.",
+        "What belongs to a training network begins with TRAINING, in JSON with `training`.",
+        "No output holds personal data unless the command was asked for a section.",
+        "",
+        "## While the node runs",
+        "",
+        "Commands that only look read the store beside `referral up`.",
+        "Commands that write go through its API, found by `up.json` and `token` in the node's folder.",
+        "When nobody runs the node they write to the store themselves, and what they send waits for `referral up`.",
+        "",
+    ]
+    for path, command in sorted(_commands(root, ("referral",))):
+        lines += [f"## {' '.join(path)}", "", "```text", _help(command, path), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], Any]]:
+    """Yield every command behind a name, with the names that lead to it; of a group its commands."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path, command
+    else:
+        for name, one in inner.items():
+            yield from _commands(one, (*path, name))
+
+
+def _help(command: Any, path: Sequence[str]) -> str:
+    context = typer.Context(command, info_name=" ".join(path), terminal_width=WIDTH, max_content_width=WIDTH)
+    shown = command.get_help(context)
+    return "\n".join(line.rstrip() for line in shown.splitlines())
 
 
 def _refusals(folder: Path) -> Iterable[tuple[str, str]]:
@@ -318,6 +381,8 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "kinds.md": kinds_page,
     DOCS / "reference" / "sections.md": sections_page,
     DOCS / "reference" / "refusals.md": refusals_page,
+    DOCS / "reference" / "command-line.md": command_line_page,
+    DOCS.parent / "contracts" / "schema" / "openapi.json": openapi_text,
 }
 
 

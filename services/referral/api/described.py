@@ -1,6 +1,6 @@
 """The API as OpenAPI 3.1, for people and generators: refusals are RFC 9457 problems, examples are sent by the tests.
 
-`python -m referral.api.described` prints what is committed as `contracts/schema/openapi.json`.
+`python -m referral.api.described` prints what is committed as `contracts/schema/openapi.json`; `make docs` writes it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def openapi_text() -> str:
-    """Return the text of `contracts/schema/openapi.json`."""
+    """Return the text of `contracts/schema/openapi.json`; `make docs` writes it."""
     from referral.api.app import bare_app  # noqa: PLC0415 - the app asks this module for its document
 
     return json.dumps(describe(bare_app()), indent=2, ensure_ascii=False) + "\n"
