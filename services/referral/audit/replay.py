@@ -195,8 +195,8 @@ def _replayed(node: Node, case: str, at: datetime | None) -> CaseReplayed | None
 def _with_lists(case: CaseReplayed, differing: tuple[str, ...]) -> CaseReplayed:
     if not differing:
         return case
-    names = " and ".join(differing)
-    return replace(case, ok=False, sentence=f"{case.sentence} The list {names} says something else of it.".strip())
+    sentence = f"{case.sentence} Lists that say something else of it: {', '.join(differing)}.".strip()
+    return replace(case, ok=False, sentence=sentence)
 
 
 # -- lists -----------------------------------------------------------------------------------------------------------

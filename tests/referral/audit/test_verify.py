@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bundles import LOG, RISK, exported, files_of, log_all, make, messages, opening, referred, seal_again
 from contracts import tlog
@@ -557,6 +559,25 @@ def test_a_malformed_file_of_any_kind_is_one_finding_and_never_a_traceback(
         if "messages" in path:
             assert [one.message for one in report.failures] == [made.messages[1]], path
         (folder / path).write_bytes(raw)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_a_forger_writes_the_answer_is_a_report(
+    made: Made, copied: Callable[[], Path], data: st.DataObject
+) -> None:
+    folder = copied()
+    paths = [path for path in files_of(folder) if path.startswith("data/")]
+    for path in data.draw(st.lists(st.sampled_from(sorted(paths)), min_size=1, max_size=3, unique=True)):
+        raw = bytearray((folder / path).read_bytes())
+        for _ in range(data.draw(st.integers(1, 3))):
+            place = data.draw(st.integers(0, len(raw) - 1))
+            raw[place : place + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+        (folder / path).write_bytes(raw)
+    seal_again(folder)
+
+    assert verify(folder).lines[-1]
+    assert len(made.messages) == 6
 
 
 @pytest.mark.parametrize("name", ["data/network.json", "data/procedure.toml", "data/case.json"])
