@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contracts.standing import fold
+from referral.audit.bundle import export
+from referral.audit.verify import verify
 from referral.casework.case import Case
 from referral.casework.history import History
 from referral.exchange.alarms import standing_alarms
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from contracts.standing import Standing
     from contracts.standing.clock import Deadline
+    from referral.audit.report import Report
     from referral.casework.case import Entry
     from referral.node import Node
 
@@ -162,3 +165,9 @@ def cases_held(node: Node) -> int:
         held += len(page)
         page = node.store.events_after(page[-1].position, topics=(Case.Opened.TOPIC,))
     return held
+
+
+def checked_bundle(node: Node, proofs: Path, case_id: str, out: Path) -> Report:
+    """Export the bundle of a case into `out`, which is not there yet, and return what checking it found."""
+    export(node, proofs, case_id, out)
+    return verify(out)

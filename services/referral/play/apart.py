@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from contracts.encoding import instant
 from contracts.refusal import Refusal
 from referral.opening import open_node
-from referral.play.account import account_of, digest_from_events
+from referral.play.account import account_of, checked_bundle, digest_from_events
 from referral.play.cast import Answer, proofs_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from referral.audit.report import Report
     from referral.node import Node
     from referral.play.account import Account
     from referral.play.cast import Form
@@ -237,6 +238,10 @@ class ApartPlayer:
     def replayed(self, case: str) -> str:
         """Return the digest of a case that is built again from its stored events."""
         return digest_from_events(self.node, case)
+
+    def checked_bundle(self, case: str, out: Path) -> Report:
+        """Export the bundle of a case into `out` and return what checking it found."""
+        return checked_bundle(self.node, proofs_of(self._place.folder), case, out)
 
 
 def _answer(found: Mapping[str, Any]) -> Answer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from referral.casework.intent import Intent
 from referral.desk import ConsentForm
 from referral.opening import PROOFS_FOLDER, open_node
-from referral.play.account import Account, account_of, digest_from_events
+from referral.play.account import Account, account_of, checked_bundle, digest_from_events
 from referral.wiring import wire
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from referral.audit.report import Report
     from referral.desk import Sent
     from referral.exchange.broker import Broker
     from referral.following.proofs import LogClient
@@ -98,6 +99,9 @@ class Player(Protocol):
 
     def replayed(self, case: str) -> str:
         """Return the digest of a case that is built again from its stored events."""
+
+    def checked_bundle(self, case: str, out: Path) -> Report:
+        """Export the bundle of a case into `out` and return what checking it found."""
 
 
 class HousePlayer:
@@ -187,6 +191,10 @@ class HousePlayer:
     def replayed(self, case: str) -> str:
         """Return the digest of a case that is built again from its stored events."""
         return digest_from_events(self.node, case)
+
+    def checked_bundle(self, case: str, out: Path) -> Report:
+        """Export the bundle of a case into `out` and return what checking it found."""
+        return checked_bundle(self.node, proofs_of(self._folder), case, out)
 
 
 def proofs_of(folder: Path) -> Path:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.encoding import instant_text
@@ -93,6 +95,7 @@ class Director:
         self._case = step.case or (CASE if step.choice == "open" else self._case)
         part = getattr(step, step.choice)
         line = await self._acts()[step.choice](part)
+        line += f", which is refused: {step.refused}" if step.refused else ""
         await self.quiet()
         self._name_messages()
         accounts = dict(self._accounts(self._case)) if self._with_accounts else {}
@@ -388,6 +391,15 @@ class Director:
             self._fail(difference.what, difference.expected, difference.actual, agency)
         if expected.replays and (again := player.replayed(self._case_id())) != account.digest:
             self._fail("replays", account.digest, again, agency)
+        if expected.verifies:
+            await self._wait_for_proofs(player)
+            self._check_bundle(player)
+
+    def _check_bundle(self, player: Player) -> None:
+        with TemporaryDirectory(prefix="referral-bundle-") as made:
+            found = player.checked_bundle(self._case_id(), Path(made) / "bundle")
+            if not found.ok:
+                self._fail("verifies", "a bundle that verifies", found.lines[-1], player.agency)
 
     def _compare_digests(self, agency: str, expected: Expectation, looked_at: list[str]) -> None:
         if expected.digests is None:

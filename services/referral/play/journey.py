@@ -405,6 +405,8 @@ class Expectation(Part):
     """The case, built again from its stored events, has the same digest."""
     proven: bool = False
     """The agency holds the notary's proof of each of its messages in this case."""
+    verifies: bool = False
+    """The bundle of the case that the agency would export now verifies, without any server."""
 
 
 class Step(OneOf):

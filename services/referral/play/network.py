@@ -28,6 +28,7 @@ from contracts.statements import (
     signed_bytes,
     statement_bytes,
 )
+from referral.opening import KEY_FILE, VAULT_FOLDER
 from referral.play.declaration import capabilities
 from referral.vault import KeyFile, Vault
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from referral.play.journey import AgencyPart
 
 NAME: Final = "training"
-POLICY: Final = "quorum none\n"
 AHEAD: Final = timedelta(days=30)  # epoch keys are published this far ahead (evidence.md 4)
 BEFORE: Final = timedelta(days=3)  # clocks of a journey may be wrong by two days
 GOVERNORS: Final = 3
@@ -119,6 +119,6 @@ class _Chain:
 
 
 def new_vault(folder: Path, now: Callable[[], datetime]) -> tuple[Vault, KeyFile]:
-    """Return a new vault in `folder`/vault, unlocked by the key file `folder`/vault.key."""
-    key = KeyFile.make(folder / "vault.key")
-    return Vault.create(folder / "vault", key, now), key
+    """Return a new vault in a node's `folder`, and the key file beside it that unlocks it."""
+    key = KeyFile.make(folder / KEY_FILE)
+    return Vault.create(folder / VAULT_FOLDER, key, now), key

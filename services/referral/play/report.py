@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.encoding import instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from referral.play.account import Account
     from referral.play.outcome import CaseOutcome, Done, Failure, Outcome
@@ -49,8 +49,9 @@ class PlayReport:
         """Return it as people read it."""
         yield f"{self.outcome.title} ({self.broker} broker)"
         if self.verbose:
+            steps = _Steps(self._named)
             for done in self.outcome.steps:
-                yield from _step_lines(done)
+                yield from steps.lines(done)
         for case in self.outcome.cases:
             yield ""
             yield from self._case_lines(case)
@@ -80,11 +81,9 @@ class PlayReport:
     def _case_lines(self, case: CaseOutcome) -> Iterator[str]:
         """Print each agency's digest, and each standing once for all who share it."""
         yield f"case {case.label}"
-        shown: dict[str, list[str]] = {}
         for agency, account in case.accounts.items():
             yield f"  {agency:<12} digest {account.digest[:SHORT]}  {len(account.messages)} messages"
-            shown.setdefault(account.digest, []).append(agency)
-        for agencies in shown.values():
+        for agencies in _by_digest(case.accounts).values():
             yield f"  standing of {', '.join(agencies)}:"
             yield from self._standing(case.accounts[agencies[0]])
             for agency in agencies:
@@ -130,9 +129,34 @@ def _account(account: Account) -> dict[str, Any]:
     }
 
 
-def _step_lines(done: Done) -> Iterator[str]:
-    said = f"  {done.says}" if done.says else ""
-    yield f"{done.step:>4}  {done.at:%Y-%m-%d %H:%MZ}  {done.line}{said}"
-    digests = {account.digest for account in done.accounts.values()}
-    if len(digests) > 1:
-        yield "      " + ", ".join(f"{name} {account.digest[:SHORT]}" for name, account in done.accounts.items())
+class _Steps:
+    """Tells step by step what happened and what it changed, once for agencies that hold the same."""
+
+    def __init__(self, named: Callable[[str], str]) -> None:
+        """Say ids by what `named` calls them."""
+        self._named = named
+        self._before: dict[str, Mapping[str, str]] = {}
+
+    def lines(self, done: Done) -> Iterator[str]:
+        """Yield the lines of one step."""
+        said = f"  {done.says}" if done.says else ""
+        yield f"{done.step:>4}  {done.at:%Y-%m-%d %H:%MZ}  {done.line}{said}"
+        for digest, agencies in _by_digest(done.accounts).items():
+            account = done.accounts[agencies[0]]
+            changed = self._changed(agencies[0], account)
+            yield f"      {digest[:SHORT]}  {', '.join(agencies)}" + (f": {changed}" if changed else "")
+        self._before = {agency: account.registers for agency, account in done.accounts.items()}
+
+    def _changed(self, agency: str, account: Account) -> str:
+        before = self._before.get(agency, {})
+        changed = {name: value for name, value in account.registers.items() if before.get(name) != value}
+        gone = [name for name in before if name not in account.registers]
+        parts = [f"{self._named(name)} = {self._named(value)}" for name, value in changed.items()]
+        return ", ".join([*parts, *(f"{self._named(name)} = none" for name in gone)])
+
+
+def _by_digest(accounts: Mapping[str, Account]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for agency, account in accounts.items():
+        found.setdefault(account.digest, []).append(agency)
+    return found

@@ -13,15 +13,15 @@ from contracts.network import Brokers, write_network
 from contracts.procedure import procedure
 from referral.api.tokens import new_token
 from referral.exchange.embedded import EmbeddedBroker
-from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, VAULT_FOLDER, Settings
+from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, Settings
 from referral.play.apart import ApartPlayer
 from referral.play.apart import Place as ApartPlace
 from referral.play.cast import HousePlayer
 from referral.play.clock import StageClock
 from referral.play.lines import KeyholdersSight, Line, Trouble
-from referral.play.network import Place, Term, found_network
+from referral.play.network import Place, Term, found_network, new_vault
 from referral.play.notary import CLOCK_FILE, NotaryProcess, free_port, make_notary, policy_of
-from referral.vault import KeyFile, Vault
+from referral.vault import KeyFile
 from referral.wiring import make_broker, notary_client
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from referral.exchange.broker import Broker
     from referral.play.cast import Player
     from referral.play.journey import Journey
+    from referral.vault import Vault
 
 NODES: Final = "nodes"
 NOTARY: Final = "notary"
@@ -123,7 +124,7 @@ async def build(journey: Journey, folder: Path, choice: BrokerChoice, *, process
 
 def _new_vault(home: Path, clock: StageClock, skew: timedelta) -> Vault:
     home.mkdir(parents=True, mode=0o700)
-    return Vault.create(home / VAULT_FOLDER, KeyFile.make(home / KEY_FILE), clock.behind(skew))
+    return new_vault(home, clock.behind(skew))[0]
 
 
 def _brokers(choice: BrokerChoice) -> Brokers:
