@@ -349,7 +349,11 @@ class Past:
         offered: dict[int, list[tuple[int, Mapping[str, Any]]]] = {}
         found: dict[int, Outcome] = {}
         for at in bits(held):  # latest first: what corrects a correction comes before it
-            act = self._strongest_act(at, offered.pop(at)) if at in offered else history.messages[at].act
+            act = history.messages[at].act
+            if at in offered:
+                act = self._strongest_act(at, offered.pop(at))
+                if history.acting >> at & 1:
+                    found[at] = self.replacement(at, act)  # it may raise no alarm any more, or raise one now
             target = history.index.get(act["target"], -1)
             if "new" in act and history.may_correct(target, history.ancestors[at], history.messages[at].sender):
                 offered.setdefault(target, []).append((at, act["new"]))

@@ -114,3 +114,13 @@ def test_the_withheld_message_given_back_gives_the_first_expectation(path: Path)
     given_back = next(one for one in messages if one.id == withheld)
 
     assert expected == seen(less.add(given_back))
+
+
+FURTHER = sorted((Path(__file__).parent.parent / "vectors" / "standing_further").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", FURTHER, ids=lambda path: path.stem)
+def test_a_history_that_once_told_two_folds_apart_folds_as_the_page_says(path: Path) -> None:
+    found = json.loads(path.read_text(encoding="utf-8"))
+
+    assert found["expect"] == seen(standing([message(one) for one in found["messages"]]))
