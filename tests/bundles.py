@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nodes import Town
+    from referral.audit.report import Report
 
 LOG: Final = tlog.make_signer("log.example/test", bytes(32))
 EXPORTED: Final = datetime(2026, 9, 20, 12, 0, tzinfo=UTC)
@@ -138,3 +140,25 @@ def seal_again(folder: Path) -> None:
 
 def _manifest(files: Mapping[str, bytes]) -> str:
     return "".join(f"{hashlib.sha256(raw).hexdigest()}  {path}\n" for path, raw in sorted(files.items()))
+
+
+def said(report: Report, word: str) -> list[tuple[str, str]]:
+    """Return (check, sentence) of the findings of a word."""
+    return [(one.check, one.sentence) for one in report.findings if one.word == word]
+
+
+def failing(report: Report) -> list[tuple[str, str]]:
+    """Return (check, message) of what does not hold."""
+    return [(one.check, one.message) for one in report.failures]
+
+
+def change(folder: Path, path: str, value: Callable[[Any], Any]) -> None:
+    """Change a JSON file of a bundle and both manifests."""
+    raw = json.loads((folder / path).read_text())
+    (folder / path).write_text(json.dumps(value(raw), ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+    seal_again(folder)
+
+
+def of_message(made: Made, place: int, name: str) -> str:
+    """Return the path of a file of the message at this place."""
+    return f"data/messages/{made.messages[place]}/{name}"

@@ -28,6 +28,7 @@ INFO: Final = "bag-info.txt"
 MANIFEST: Final = "manifest-sha256.txt"
 TAG_MANIFEST: Final = "tagmanifest-sha256.txt"
 PAYLOAD: Final = "data"
+FOLDER: Final = "the folder"  # how a fault names the bag itself
 DECLARATION: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 TAGS: Final = (INFO, BAGIT, MANIFEST)
 MAX_FILE: Final = 16 * 1024 * 1024
@@ -79,11 +80,11 @@ def write_bag(folder: Path, payload: Mapping[str, bytes], fields: Mapping[str, s
 
     `payload` maps paths below `data/` (with it) to bytes. The files belong to their owner alone (0600).
     """
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise FolderTaken
     files = {**payload, BAGIT: DECLARATION, INFO: info_lines(fields, payload), MANIFEST: _manifest(payload)}
     files[TAG_MANIFEST] = _manifest({name: files[name] for name in TAGS})
     try:
+        if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+            raise FolderTaken
         folder.parent.mkdir(parents=True, exist_ok=True)
         passing = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
@@ -131,6 +132,8 @@ def _digest(raw: bytes) -> str:
 def read_bag(folder: Path) -> Bag:
     """Return what is in `folder` and everything that is wrong with its form; whatever it holds, nothing is raised."""
     files, faults = _read_files(folder)
+    if not files:
+        return Bag({}, b"", tuple(faults) or (Fault(FOLDER, "There is no bundle in it."),))
     if files.get(BAGIT, DECLARATION) != DECLARATION:
         faults.append(Fault(BAGIT, "It does not declare BagIt 1.0 in UTF-8 as this product writes it."))
     faults += [Fault(name, "It is not here.") for name in (*TAGS, TAG_MANIFEST) if name not in files]
@@ -186,7 +189,7 @@ def _read_files(folder: Path) -> tuple[dict[str, bytes], list[Fault]]:
         raw = _read(entry)
         total += len(raw or b"")
         if len(files) >= MAX_FILES or total > MAX_BYTES:
-            faults.append(Fault("the folder", f"It holds more than {MAX_FILES} files or {MAX_BYTES} bytes."))
+            faults.append(Fault(FOLDER, f"It holds more than {MAX_FILES} files or {MAX_BYTES} bytes."))
             break
         if raw is None:
             faults.append(Fault(path, f"It cannot be read, or has more than {MAX_FILE} bytes."))
@@ -200,14 +203,14 @@ def _walk(folder: Path, prefix: str, faults: list[Fault]) -> Iterator[tuple[str,
     try:
         entries: Iterable[os.DirEntry[str]] = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
-        faults.append(Fault(prefix.rstrip("/") or "the folder", "It cannot be listed."))
+        faults.append(Fault(prefix.rstrip("/") or FOLDER, "It cannot be listed."))
         return
     empty = True
     for entry in entries:
         empty = False
         path = prefix + entry.name
         if not _PATH.fullmatch(path) or path.count("/") >= MAX_DEPTH:
-            faults.append(Fault(f"something in {prefix or 'the folder'}", "Its name is none that a bundle gives."))
+            faults.append(Fault(f"something in {prefix or FOLDER}", "Its name is none that a bundle gives."))
         elif entry.is_symlink():
             faults.append(Fault(path, "It is a link: a bundle holds what it says, not where to find it."))
         elif entry.is_dir(follow_symlinks=False):

@@ -131,13 +131,17 @@ class MessageCheck:
     def _signed(self, content: Content, key: SigningKey) -> None:
         title = self.ground.directory.agency(content.sender).title
         self._say(HOLDS, "signature", f"{content.sender} signed it: {title}, a member of the network.")
-        if not key.valid:
-            sentence = "Its key was suspended or revoked; whether that came before the signature is undecided."
-            self._say(MISSING, "signature", sentence)
+        self._undecided(key, "signature", "Its key")
         if not content.known:
             self._say(
                 NOTE, "content", "This version of the procedure cannot read it; it takes no part in the standing."
             )
+
+    def _undecided(self, key: SigningKey, check: str, whose: str) -> None:
+        """Say of a key that may not be relied on now that nobody can tell yet whether it might then (sealing.md 3)."""
+        if not key.valid:
+            sentence = f"{whose} was suspended or revoked; whether that came before this signature is undecided."
+            self._say(MISSING, check, sentence)
 
     # -- receipts ----------------------------------------------------------------------------------------------------
 
@@ -188,6 +192,7 @@ class MessageCheck:
         if (statement.sender, statement.network) != (key.agency, self.ground.root.name) or key.agency != agency:
             self._say(FAILS, "receipt", f"{agency}'s {stage} was signed by another agency or for another network.")
             return None
+        self._undecided(key, "receipt", f"The key of {agency}'s {stage}")
         return self._about(content, statement, agency, stage)
 
     def _about(

@@ -1,4 +1,4 @@
-"""Who opened what: one entry for each person, section and day, in a stream of its own beside the case.
+"""Who opened what: one entry for each person, section, purpose and day, in a stream of its own beside the case.
 
 An entry is committed before the text is given: at worst a read is logged that did not happen (reliability.md 4). It
 names the message, the section, the function and the purpose, and the account as an opaque name; nothing of the
@@ -7,7 +7,7 @@ person.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -92,10 +92,5 @@ class ReadLog(BaseAggregate[UUID]):
 
 
 def _same(one: Read, other: Read) -> bool:
-    """Say whether two reads are one: the same account, section and day."""
-    return (one.content_id, one.section, one.principal, one.at.date()) == (
-        other.content_id,
-        other.section,
-        other.principal,
-        other.at.date(),
-    )
+    """Say whether two reads are one: the same account, section and day, in the same function for the same purpose."""
+    return replace(one, at=other.at) == other and one.at.date() == other.at.date()

@@ -73,11 +73,12 @@ class Report:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Return a line for each finding, and a last one that says it all."""
+        """Return a line for each finding, what does not hold after all others, and a last one that says it all."""
         counts = self.counts
         what = "Nothing here contradicts itself." if self.ok else "This bundle does not hold."
         total = f"{what} {counts['holds']} hold, {counts['does not hold']} do not, {counts['missing']} missing."
-        return (*(finding.line() for finding in self.findings), total)
+        others = (finding for finding in self.findings if finding.word != FAILS)
+        return (*(finding.line() for finding in (*others, *self.failures)), total)
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole report as a JSON value."""

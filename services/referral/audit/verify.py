@@ -99,6 +99,8 @@ def _message_of(path: str) -> str:
 
 def _absent(bag: Bag) -> Iterator[Finding]:
     """Name the files that every bundle has and this one has not, and those that no bundle has."""
+    if not bag.payload and bag.faults:
+        return
     faulted = {fault.path for fault in bag.faults}
     for path in (layout.NETWORK, layout.PROCEDURE, layout.CASE):
         if path not in bag.payload and path not in faulted:

@@ -76,8 +76,9 @@ def test_what_is_no_folder_is_not_written_over(tmp_path: Path, kind: str) -> Non
 def test_a_folder_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
 
-    with pytest.raises(FolderNotWritten):
-        write_bag(tmp_path / "file" / "bag", PAYLOAD, FIELDS)
+    for folder in (tmp_path / "file" / "bag", tmp_path / ("long" * 100)):
+        with pytest.raises(FolderNotWritten):
+            write_bag(folder, PAYLOAD, FIELDS)
 
 
 def test_a_bag_that_could_not_be_finished_leaves_nothing(tmp_path: Path) -> None:
@@ -186,8 +187,11 @@ def test_a_manifest_has_one_form_only(folder: Path, change: str) -> None:
 def test_what_is_no_folder_is_a_fault_too(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
 
-    assert ("the folder", "It cannot be listed.") in faults(tmp_path / "file")
-    assert ("the folder", "It cannot be listed.") in faults(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+
+    assert faults(tmp_path / "file") == [("the folder", "It cannot be listed.")]
+    assert faults(tmp_path / "nowhere") == [("the folder", "It cannot be listed.")]
+    assert faults(tmp_path / "empty") == [("the folder", "There is no bundle in it.")]
 
 
 def test_a_bag_sealed_again_after_a_change_has_no_fault_of_form(folder: Path) -> None:
