@@ -16,7 +16,8 @@ from referral.audit.verify import verify
 from referral.casework.case import Case
 from referral.casework.history import History
 from referral.exchange.alarms import standing_alarms
-from referral.following.clocks import GRACE, arrival_times
+from referral.following.arrivals import arrival_times
+from referral.following.clocks import GRACE
 from referral.following.proofs import proof_file
 from referral.queries import READ, Queries
 

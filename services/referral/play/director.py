@@ -8,6 +8,7 @@ A step that must be refused is held to it: the refusal by its code or rule, no e
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,6 +77,7 @@ class Director:
         self._step: Step = journey.step[0]
         self._done: list[Done] = []
         self._named_upto = -1
+        self._run = f"journey-{secrets.token_hex(8)}"
 
     async def play(self) -> Outcome:
         """Return what came of the journey, at its end or at the first thing that is not as expected."""
@@ -270,8 +272,8 @@ class Director:
         raise NotAsExpected(Failure(self._number, what, shown(expected), shown(actual), agency, self._step.says or ""))
 
     def _key(self) -> str:
-        """Return the idempotency key of this step: a step that is played twice is done once."""
-        return f"journey-step-{self._number}"
+        """Return the idempotency key of this step: a node that died over it does it once."""
+        return f"{self._run}-step-{self._number}"
 
     def _case_id(self) -> str:
         return self.cases[self._case]

@@ -1,0 +1,67 @@
+"""Every journey that ships goes as it says, on the embedded broker and over a real Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from referral.play.command import play
+
+if TYPE_CHECKING:
+    from kafka.realkafka import RealKafka
+    from referral.play.report import PlayReport
+
+JOURNEYS = sorted((Path(__file__).parents[2] / "docs" / "journeys").glob("*.toml"))
+
+
+def told(report: PlayReport) -> str:
+    return "\n".join(report.lines())
+
+
+def test_all_the_stories_are_there() -> None:
+    assert [path.stem for path in JOURNEYS] == [
+        "accept-crosses-withdrawal",
+        "alert-resolved",
+        "bed-lost",
+        "clarified-twice",
+        "clocks-six-hours-apart",
+        "declined-then-another",
+        "delayed-flight",
+        "late-member",
+        "member-leaves",
+        "node-killed",
+        "offer-renewed",
+        "story-01-direct-flight",
+        "story-02-saturday-night",
+        "story-03-not-met",
+        "story-04-consent-withdrawn",
+        "story-05-walk-in",
+        "story-07-age-not-sure",
+        "story-08-turns-eighteen",
+        "story-09-asylum",
+        "story-11-no-capacity",
+        "story-13-outage",
+        "story-14-wrong-recipient",
+        "story-15-what-was-known",
+        "two-agencies-claim-her",
+        "unprepared-return",
+        "veto-crosses-approval",
+    ]
+
+
+@pytest.mark.parametrize("path", JOURNEYS, ids=lambda path: path.stem)
+def test_a_journey_goes_as_it_says(path: Path) -> None:
+    report = play(path)
+
+    assert report.held, told(report)
+
+
+@pytest.mark.kafka
+@pytest.mark.xdist_group("kafka")
+@pytest.mark.parametrize("path", JOURNEYS, ids=lambda path: path.stem)
+def test_a_journey_goes_as_it_says_over_kafka(path: Path, loopback_kafka: RealKafka) -> None:
+    report = play(path, broker="kafka", bootstrap=f"127.0.0.1:{loopback_kafka.port}")
+
+    assert report.held, told(report)
