@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.procedure import ActRefused, Procedure, procedure
 from contracts.refusal import Refusal
 from contracts.sections import SECTIONS, SectionRefused
+from contracts.standing.message import UNSET
 from contracts.standing.standing import WIDE
 from referral.play import bodies
 from referral.play.declaration import capabilities
@@ -282,9 +283,20 @@ class _Story:
         for field in ("registers", "every_register", "contested"):
             for register in named.get(field, ()):
                 self._check_word(f"{place}.{field}", register.split(":", 1)[0], families, "register")
+        for field in ("registers", "every_register"):
+            for register, value in named.get(field, {}).items():
+                self._check_value(f"{place}.{field}", register, value)
         for field in ("messages", "may", "may_not"):
             for kind in named.get(field, ()):
                 self._check_word(f"{place}.{field}", kind, self._table.kinds, "kind")
+
+    def _check_value(self, place: str, register: str, value: str) -> None:
+        """Refuse a value that the register can never have; ids and agencies may be anything."""
+        name = register.split(":", 1)[0]
+        family = self._table.registers.get(name)
+        words = ("yes", "no") if family is None else (*family.order, UNSET) if family.order else ()
+        if words and value not in words:
+            self._refuse(place, f"The register {name} has no such value.")
 
     def _check_agencies_of(self, place: str, expected: Expectation) -> None:
         for agency in [*(expected.members or {}), *filter(None, [expected.responsible])]:

@@ -11,7 +11,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from contracts.encoding import AGENCY, MAX_AGENCY
 from contracts.vocabulary import DataClass
@@ -36,6 +45,7 @@ def span(text: str) -> timedelta:
     return sign * timedelta(seconds=sum(int(part[:-1]) * _UNITS[part[-1]] for part in parts))
 
 
+_MOMENT = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
 _SPAN = r"[0-9]{1,6}[smhd]( [0-9]{1,6}[smhd]){0,3}"
 Agency = Annotated[str, StringConstraints(pattern=f"^{AGENCY.pattern}$", max_length=MAX_AGENCY)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$")]
@@ -44,7 +54,7 @@ BodyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Reference = Annotated[str, StringConstraints(pattern=r"^@[a-z][a-z0-9-]{0,39}(\.[a-z0-9-]{1,40}\.[0-9]{1,4})?$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Moment = Annotated[AwareDatetime, AfterValidator(_whole_second)]
+Moment = Annotated[AwareDatetime, AfterValidator(_whole_second), WithJsonSchema(_MOMENT)]
 Span = Annotated[str, StringConstraints(pattern=f"^{_SPAN}$")]
 Skew = Annotated[str, StringConstraints(pattern=f"^[+-]?{_SPAN}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]

@@ -30,6 +30,7 @@ MAX_DEPTH: Final = 24
 _PLACE = re.compile(r"\(at (?:line \d+, column \d+|end of document)\)$")
 _KEY = re.compile(r"[A-Za-z0-9_@.:*-]{1,80}")
 _STEP_KEY: Final = "step"
+OF_A_KEY: Final = "[key]"  # pydantic's word for a key, not a value, that does not fit
 
 
 def load(path: Path) -> Journey:
@@ -98,7 +99,7 @@ def _modelled(table: dict[str, Any]) -> Journey:
 
 def place_of(path: Sequence[str | int]) -> str:
     """Return where in the file that is: `Step 3, `send.kind``."""
-    names = [str(one) if isinstance(one, int) or _KEY.fullmatch(one) else "…" for one in path]
+    names = [str(one) if isinstance(one, int) or _KEY.fullmatch(one) else "…" for one in path if one != OF_A_KEY]
     if len(path) > 1 and path[0] == _STEP_KEY and isinstance(path[1], int):
         rest = ".".join(names[2:])
         return f"Step {path[1] + 1}, `{rest}`" if rest else f"Step {path[1] + 1}"
