@@ -213,11 +213,11 @@ def test_the_command_line_shows_the_same(played: Played, capsys: pytest.CaptureF
     expected, message = played.expected(), last_request(played)
     for agency in FIVE:
         home = ["--node", str(played.folder / "town" / agency), "--json"]
-        assert main([*home, "case", "timeline", message.case]) == 0
+        assert main([*home, "case", "timeline", "--", message.case]) == 0
         items = {one["message"]: one["sections"] for one in json.loads(capsys.readouterr().out)["messages"]}
         assert items == {key: found for (who, key), found in played.timelines.items() if who == agency and key in items}
         for name in message.sections:
-            options = ["--case", message.case, "--message", message.message]
+            options = [f"--case={message.case}", f"--message={message.message}"]
             reason = ["--function", "case-manager", "--purpose", "arrival"]
             code = main([*home, "section", "read", name, *options, *reason])
             out, err = capsys.readouterr()
