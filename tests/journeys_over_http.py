@@ -41,6 +41,7 @@ class Errand:
     it: Running
     case: str = ""
     ids: dict[str, str] = field(default_factory=dict)
+    prefix: str = ""
 
     def commands(self) -> list[tuple[int, Step]]:
         """Return the steps that command a node, by their number."""
@@ -87,7 +88,7 @@ class Errand:
         part = getattr(step, step.choice)
         agency, path, body = COMMANDS[step.choice](self, part)
         label = getattr(part, "label", None)
-        return Command(agency, path, body, f"step-{number}", label, step.refused)
+        return Command(agency, path, body, f"{self.prefix}step-{number}", label, step.refused)
 
     def _open(self, part: Any) -> tuple[str, str, Any]:
         return part.by, "/v1/cases", None
