@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from referral import __version__
 from referral.api import cases, health, lists, messages
 from referral.api.described import describe
-from referral.api.doors import MAX_BODY
 from referral.api.problems import install
 
 if TYPE_CHECKING:
@@ -43,7 +42,6 @@ def bare_app() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation,
-        max_body_size=MAX_BODY,
     )
     install(app)
     for room in (cases, messages, lists, health):

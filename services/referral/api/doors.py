@@ -42,7 +42,19 @@ class BodyRefused(HTTPException):
 
 
 class StrictRequest(Request):
-    """A request whose JSON is read as strictly as a content."""
+    """A request whose body has an end, and whose JSON is read as strictly as a content."""
+
+    async def body(self) -> bytes:
+        """Return the body, or raise 413 as soon as it is larger than any message may be."""
+        if not hasattr(self, "_body"):
+            chunks, size = [], 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise HTTPException(413)
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        return self._body
 
     async def json(self) -> Any:
         """Return the body's object, or raise `BodyRefused`."""

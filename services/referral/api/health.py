@@ -30,7 +30,7 @@ def readyz(parts: Served) -> shapes.StateOut:
         training=node.network.training,
         broker=broker,
         notary=notary,
-        waiting_for_proof=worker.witnessing.waiting(),
+        waiting_for_proof=worker.witnessing.waiting() if notary != "none" else 0,
         alarms=len(parts.queries.alarms()),
     )
 

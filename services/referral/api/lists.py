@@ -25,9 +25,9 @@ def show_register(
 
 
 @routes.get("/arrivals", summary="Who has to be met, by local time", responses=problems(401))
-def show_arrivals(parts: Served, _who: Principal) -> shapes.ArrivalsOut:
+def show_arrivals(parts: Served, who: Principal) -> shapes.ArrivalsOut:
     """List expected and overdue arrivals by the local time of the place of arrival."""
-    return shapes.ArrivalsOut(arrivals=parts.queries.arrivals())
+    return shapes.ArrivalsOut(arrivals=parts.queries.arrivals(principal=who))
 
 
 @routes.get("/alarms", summary="What a person must look at", responses=problems(401))

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from api_caller import CONSENT, STEP_ONE
+from contracts.examples import example
+
+if TYPE_CHECKING:
+    from api_caller import Caller
+
+KIND = "assistance-request-notification"
+UNKNOWN = "A" * 22
+
+
+async def test_a_message_is_accepted_stored_and_received(caller: Caller) -> None:
+    case = await caller.new_case()
+
+    sent = await caller.post(f"/v1/cases/{case}/messages/{KIND}", STEP_ONE)
+
+    assert sent.status_code == 202
+    assert sorted(sent.json()) == ["also", "case", "flags", "kind", "message", "warnings"]
+    await caller.town.settle()
+    held = caller.town.nodes["hu-fp"].queries.timeline(case)
+    assert [one.kind for one in held] == ["consent", KIND]
+    assert held[1].message == sent.json()["message"]
+
+
+async def test_a_case_is_created_with_its_address(caller: Caller) -> None:
+    made = await caller.post("/v1/cases")
+
+    assert made.status_code == 201
+    assert made.headers["location"] == f"/v1/cases/{made.json()['case']}"
+    assert len(made.json()["spoken"]) == 8
+
+
+async def test_a_retry_under_the_same_key_is_no_second_message(caller: Caller) -> None:
+    case = await caller.new_case()
+    first = await caller.post(f"/v1/cases/{case}/messages/{KIND}", STEP_ONE, key="once")
+    events = caller.events()
+
+    again = await caller.post(f"/v1/cases/{case}/messages/{KIND}", STEP_ONE, key="once")
+
+    assert again.status_code == 202
+    assert again.content == first.content
+    assert caller.events() == events
+
+
+async def test_equal_requests_at_the_same_time_are_one_event_and_one_answer(caller: Caller) -> None:
+    case = await caller.new_case()
+    events = caller.events()
+    address = f"/v1/cases/{case}/messages/{KIND}"
+
+    answers = await asyncio.gather(*(caller.post(address, STEP_ONE, key="at-once") for _ in range(8)))
+
+    assert {one.status_code for one in answers} == {202}
+    assert len({one.content for one in answers}) == 1
+    assert caller.events() == events + 1
+
+
+async def test_equal_openings_at_the_same_time_are_one_case(caller: Caller) -> None:
+    answers = await asyncio.gather(*(caller.post("/v1/cases", key="at-once") for _ in range(8)))
+
+    assert len({one.json()["case"] for one in answers}) == 1
+    assert caller.events() == 1
+
+
+async def test_another_request_under_the_same_key_is_refused(caller: Caller) -> None:
+    case = await caller.new_case()
+    await caller.post(f"/v1/cases/{case}/messages/{KIND}", STEP_ONE, key="once")
+    events = caller.events()
+
+    other = await caller.post(f"/v1/cases/{case}/messages/{KIND}", {**STEP_ONE, "priority": "urgent"}, key="once")
+    elsewhere = await caller.post("/v1/cases", key="once")
+
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-conflict")
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (422, "idempotency-conflict")
+    assert caller.events() == events
+
+
+async def test_a_withdrawal_under_the_same_key_is_one_withdrawal(caller: Caller) -> None:
+    case = await caller.new_case()
+    address = f"/v1/cases/{case}/consents/hu-fp/withdrawal"
+
+    answers = await asyncio.gather(*(caller.post(address, {}, key="gone") for _ in range(4)))
+
+    assert {one.status_code for one in answers} == {202}
+    assert len({one.json()["message"] for one in answers}) == 1
+
+
+async def test_a_post_without_a_key_is_refused(caller: Caller) -> None:
+    refused = await caller.client.post("/v1/cases", headers=caller.headers())
+    blank = await caller.client.post("/v1/cases", headers=caller.headers() | {"Idempotency-Key": "a b"})
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "idempotency-key")
+    assert (blank.status_code, blank.json()["code"]) == (400, "idempotency-key")
+    assert caller.events() == 0
+
+
+async def test_identity_in_step_one_is_refused_by_the_section_table(caller: Caller) -> None:
+    case = await caller.new_case()
+    events = caller.events()
+    identity = {"identity": {"body": example("identity"), "readers": ["hu-fp"]}}
+    body = {**STEP_ONE, "sections": {**STEP_ONE["sections"], **identity}}
+
+    refused = await caller.post(f"/v1/cases/{case}/messages/{KIND}", body)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "not-in-table")
+    assert caller.events() == events
+
+
+async def test_a_message_out_of_turn_is_a_conflict_with_the_standing(caller: Caller) -> None:
+    case = await caller.new_case()
+    await caller.post(f"/v1/cases/{case}/messages/{KIND}", STEP_ONE)
+
+    refused = await caller.post(f"/v1/cases/{case}/messages/travel-approval", {"act": {}})
+
+    assert refused.status_code in {409, 422}
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_unknown_case_is_told_alike_everywhere(caller: Caller) -> None:
+    log_of_reads = await _log_of_reads(caller)
+    answers = []
+    for case in (UNKNOWN, log_of_reads):
+        base = f"/v1/cases/{case}"
+        answers += [await caller.get(f"{base}{rest}") for rest in ("", "/timeline", "/standing")]
+        answers += [
+            await caller.get(f"{base}/messages/{'B' * 43}/sections/needs", function="case-manager", purpose="arrival"),
+            await caller.post(f"{base}/messages/{KIND}", STEP_ONE),
+            await caller.post(f"{base}/consents", CONSENT),
+            await caller.post(f"{base}/consents/hu-fp/withdrawal", {}),
+        ]
+
+    assert [one.status_code for one in answers] == [404] * 14
+    assert len({one.content for one in answers}) == 1
+
+
+async def _log_of_reads(caller: Caller) -> str:
+    """Return the id of a stream that is there and is no case: who asks for it learns nothing."""
+    from referral.audit.reads import reads_of  # noqa: PLC0415 - this one test knows of it
+
+    case = await caller.new_case()
+    message = (await caller.get(f"/v1/cases/{case}/timeline")).json()["messages"][0]["message"]
+    address = f"/v1/cases/{case}/messages/{message}/sections/consent"
+    assert (await caller.get(address, function="case-manager", purpose="arrival")).status_code == 200
+    return reads_of(case)
+
+
+async def test_an_unknown_kind_and_an_unknown_message_are_not_found(caller: Caller) -> None:
+    case = await caller.new_case()
+
+    kind = await caller.post(f"/v1/cases/{case}/messages/no-such-kind", {"act": {}})
+    message = await caller.get(
+        f"/v1/cases/{case}/messages/{'B' * 43}/sections/needs", function="case-manager", purpose="arrival"
+    )
+
+    assert (kind.status_code, kind.json()["code"]) == (404, "kind-unknown")
+    assert (message.status_code, message.json()["code"]) == (404, "message-unknown")
