@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.content import case_id, spoken_reference
 from contracts.encoding import blake, compact, instant_text, parse
 from contracts.labels import COMMAND
-from contracts.sections import read_section
+from contracts.refusal import Refusal
 from referral.casework.case import Case
 from referral.casework.draft import View, compose
 from referral.casework.history import History
 from referral.casework.intent import Chosen, Intent
 from referral.casework.known import Known
 from referral.errors import CaseUnknown, ConsentUnknown
-from referral.exchange.holdings import open_sections
+from referral.exchange.holdings import model_of, open_sections
 from referral.signing import sign_into
 from referral.store import Command
 from referral.store.errors import AggregateWrong, CommandRepeated, Conflict
 
 if TYPE_CHECKING:
     from contracts.sections import SectionModel
+    from referral.casework.case import Entry
     from referral.node import Node
 
 TRIES: Final = 3
@@ -36,6 +37,7 @@ HOLD: Final = "case-hold"
 RISK: Final = "risk-assessment"
 LIFE_RISK: Final = "life-risk-disclosure"
 CONSENT: Final = "consent"
+NOT_OUR_FORM: Final = {"language": "und", "interpreter": False}  # a withdrawal waits for no form
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ class Desk:
 
         def intents(held: History) -> list[Intent]:
             own = f"hold:{self._node.agency}:consent"
-            lifts = form.state == "given" and held.standing.value(own) == "placed"
+            others = {one[:2] for one in held.withdrawals()} - {(form.agency, form.person)}
+            lifts = form.state == "given" and held.standing.value(own) == "placed" and not others
             hold = Intent(HOLD, {"hold": "lifted", "reason": "consent"}, function=form.function)
             return [_consent(held, form), *([hold] if lifts else [])]
 
@@ -136,7 +139,7 @@ class Desk:
         request = _request(key, principal, [case, "withdraw", agency, person, function])
 
         def intents(held: History) -> list[Intent]:
-            withdrawn = _withdrawal(self._known(held), held, agency, person, function)
+            withdrawn = self._withdrawal(held, agency, person, function)
             members = held.standing.members()
             due = agency in members and self._node.agency in members
             hold = Intent(HOLD, {"hold": "placed", "reason": "consent"}, function=function)
@@ -147,6 +150,30 @@ class Desk:
 
         return self._carry_out(case, request, intents)
 
+    def _withdrawal(self, held: History, agency: str, person: int, function: str) -> Intent:
+        """Return the withdrawal of all that stands towards an agency; it goes wherever a content relies on it."""
+        entries = _consents(held, agency, person)
+        if not entries:
+            raise ConsentUnknown
+        latest = max(entries, key=lambda entry: (entry.content.act["version"], entry.content.id))
+        act = {
+            **latest.content.act,
+            "version": latest.content.act["version"] + 1,
+            "state": "withdrawn",
+            "purposes": sorted({purpose for entry in entries for purpose in entry.content.act["purposes"]}),
+        }
+        body = {**self._form(held, latest), "withdrawal_channel": "oral"}
+        to = _reached(held, agency, person)
+        return Intent(CONSENT, act, {CONSENT: Chosen(body, (agency,))}, function=function, to=to)
+
+    def _form(self, held: History, entry: Entry) -> dict[str, Any]:
+        """Return how this very consent was taken; where that is not ours to read, nothing of it is made up."""
+        for _, section in open_sections(self._node, held.case, entry):
+            model = model_of(section) if section is not None and section.name == CONSENT else None
+            if model is not None:
+                return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return dict(NOT_OUR_FORM)
+
     # -- carrying out ------------------------------------------------------------------------------------------------
 
     def _carry_out(self, case_name: str, request: _Request, intents: Callable[[History], list[Intent]]) -> Sent:
@@ -154,22 +181,27 @@ class Desk:
         if answered is not None:
             return _sent(answered)
         for left in reversed(range(TRIES)):
-            case = self._load(case_name)
+            before = self._load(case_name)
+            case = before.case.twin()
             try:
-                sent = self._sign_all(case, intents(History(case, self._node.procedure)))
+                sent = self._sign_all(before, case, intents(before))
                 return _sent(self._save(case, request, asdict(sent)))
-            except Conflict:
-                if not left:
+            except Refusal as refused:
+                # The same command may have been carried out beside this one: then its answer is the answer.
+                answered = self._answered(request)
+                if answered is not None:
+                    return _sent(answered)
+                if not left or not isinstance(refused, Conflict):
                     raise
         raise AssertionError  # the loop returns or raises
 
-    def _sign_all(self, case: Case, intents: list[Intent]) -> Sent:
+    def _sign_all(self, before: History, case: Case, intents: list[Intent]) -> Sent:
         """Compose and sign each intent on what the one before has made of the case."""
         made = []
         warnings: list[Warned] = []
         flags: list[str] = []
         for intent in intents:
-            history = History(case, self._node.procedure)
+            history = History(case, self._node.procedure, before) if case.pending_events else before
             root = case.opened_by(self._node.fingerprint) and not history.standing.verdicts
             view = View(history, self._node.agency, self._node.directory.agencies, self._known(history, intent), root)
             draft = compose(view, intent, self._node.now())
@@ -207,9 +239,9 @@ class Desk:
         stored = self._node.store.command(request.key)
         return None if stored is None else parse(stored.to(request.principal, request.digest))
 
-    def _load(self, case: str) -> Case:
+    def _load(self, case: str) -> History:
         try:
-            found = self._node.case(case)
+            found = self._node.history(case)
         except AggregateWrong:
             found = None  # the id of a log of reads: there is no such case
         if found is None:
@@ -224,11 +256,12 @@ class Desk:
         for entry in reversed(history.ordered()):
             other = entry.content.kind == "travel-itinerary" and journey not in {None, entry.content.id}
             for _, section in open_sections(self._node, history.case, entry):
-                if section is None or history.shut(entry, section.name, self._node.agency):
+                if section is None or history.shut(entry, section, self._node.agency):
                     continue
                 readers.setdefault(entry.content.id, {})[section.name] = section.readers
-                if section.name not in sections and not other:
-                    sections[section.name] = read_section(section.name, section.body)
+                model = model_of(section) if section.name not in sections and not other else None
+                if model is not None:
+                    sections[section.name] = model
         return Known(sections, readers)
 
 
@@ -270,41 +303,23 @@ def _consent(held: History, form: ConsentForm) -> Intent:
         "prompts": sorted(form.prompts),
     }
     to = {form.agency: held.roles().get(form.agency, form.role)}
+    if form.state == "narrowed":
+        to |= _reached(held, form.agency, form.person)
     return Intent(CONSENT, act, {CONSENT: Chosen(form.body, (form.agency,))}, function=form.function, to=to)
 
 
 def _next_version(held: History, agency: str, person: int) -> int:
-    return 1 + max((act["version"] for act in _acts(held, agency, person)), default=0)
+    return 1 + max((entry.content.act["version"] for entry in _consents(held, agency, person)), default=0)
 
 
-def _acts(held: History, agency: str, person: int) -> list[Mapping[str, Any]]:
-    acts = [entry.content.act for entry in held.case.entries.values() if held.is_consent(entry.content)]
-    return [act for act in acts if act["agency"] == agency and act["person"] == person]
-
-
-def _withdrawal(known: Known, held: History, agency: str, person: int, function: str) -> Intent:
-    """Return the withdrawal of all that stands towards an agency; it goes wherever a content relies on it."""
-    acts = _acts(held, agency, person)
-    if not acts:
-        raise ConsentUnknown
-    latest = max(acts, key=lambda act: act["version"])
-    purposes = sorted({purpose for act in acts for purpose in act["purposes"]})
-    act = {**latest, "version": latest["version"] + 1, "state": "withdrawn", "purposes": purposes}
-    form = known.sections[CONSENT].model_dump(mode="json", by_alias=True, exclude_none=True)
-    body = {**form, "withdrawal_channel": "oral"}
-    return Intent(
-        CONSENT, act, {CONSENT: Chosen(body, (agency,))}, function=function, to=_reached(held, agency, person)
-    )
+def _consents(held: History, agency: str, person: int) -> list[Entry]:
+    entries = [entry for entry in held.case.entries.values() if held.is_consent(entry.content)]
+    return [one for one in entries if (one.content.act["agency"], one.content.act["person"]) == (agency, person)]
 
 
 def _reached(held: History, agency: str, person: int) -> dict[str, str]:
     """Return the agency named, the responsible one, and every agency that holds a content relying on the consent."""
-    relied = {
-        entry.content.id
-        for entry in held.case.entries.values()
-        if held.is_consent(entry.content)
-        and (entry.content.act["agency"], entry.content.act["person"]) == (agency, person)
-    }
+    relied = {entry.content.id for entry in _consents(held, agency, person)}
     roles = {one.agency: one.role for entry in held.case.entries.values() for one in entry.content.audience}
     roles |= held.roles()
     reached = {agency, held.standing.responsible} | {

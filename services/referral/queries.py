@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.content import spoken_reference
 from contracts.receipts import Receipt, ReceiptContradicts, issue
 from contracts.sections import read_section
-from contracts.sections.journey import ArrivalTime
 from referral.audit.reads import Read, ReadLog, reads_of
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange import correspondence
 from referral.exchange.alarms import Alarm, standing_alarms
 from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.exchange.holdings import open_sections
+from referral.following.arrivals import announced
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
-from referral.store.errors import AggregateWrong
+from referral.store.errors import AggregateWrong, Conflict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 READ: Final = "readable"
 SHUT: Final = "shut"
 ERASED: Final = "erased"
-NOT_OURS: Final = "not-ours"
+BOARD: Final = ("arrival-officer", "arrivals")  # the function and the purpose of who looks at the arrivals
+TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +176,14 @@ class Queries:
                 rows = cursor.execute(VIEWS["register_of_case"], {"case_id": case}).fetchall()
             return [self._register_item(cursor, row) for row in rows]
 
-    def arrivals(self) -> list[ArrivalItem]:
-        """Return the journeys that somebody has to meet or look for, by the local time of their place of arrival."""
+    def arrivals(self, *, principal: str) -> list[ArrivalItem]:
+        """Return the journeys that somebody has to meet or look for, by the local time of their place of arrival.
+
+        Place and time come from a section, so each is a read of `principal`, logged once a day before it is shown.
+        """
         with self._node.store.reading() as cursor:
             rows = cursor.execute(VIEWS["arrivals"]).fetchall()
-        found = [self._arrival(*row) for row in rows]
+        found = [self._arrival(case, itinerary, state, principal) for case, itinerary, state, _ in rows]
         return sorted(found, key=lambda one: (one.local == "", one.local, one.case, one.itinerary))
 
     def alarms(self, case: str | None = None) -> list[Alarm]:
@@ -194,7 +198,7 @@ class Queries:
             if section is None:
                 found[commitment] = ERASED
             else:
-                shut = history.shut(entry, section.name, self._node.agency)
+                shut = history.shut(entry, section, self._node.agency)
                 found[section.name] = SHUT if shut else READ
         return found
 
@@ -219,16 +223,26 @@ class Queries:
             if section is None:
                 erased = True
             elif section.name == name:
-                if history.shut(entry, name, self._node.agency):
+                if history.shut(entry, section, self._node.agency):
                     raise CaseClosedToReading
                 return section
         raise SectionErasedRefusal if erased else NotReader
 
     def _log(self, case: Case, entry: Entry, section: str, *, function: str, purpose: str, principal: str) -> None:
-        now = self._node.now()
+        read = Read(entry.content.id, section, function, purpose, principal, self._node.now())
+        for left in reversed(range(TRIES)):
+            try:
+                self._record(case, entry, read)
+            except Conflict:
+                if not left:
+                    raise
+            else:
+                return
+
+    def _record(self, case: Case, entry: Entry, read: Read) -> None:
+        now = read.at
         log = self._node.store.load(reads_of(case.case), ReadLog) or ReadLog.begin(case.case, now)
-        first = log.record(Read(entry.content.id, section, function, purpose, principal, now))
-        tell = first and not entry.ours
+        tell = log.record(read) and not entry.ours
 
         def opened(cursor: Cursor) -> None:
             author, name = entry.content.sender, entry.content.id
@@ -287,37 +301,26 @@ class Queries:
             proof=proof_file(self._proofs, message).exists(),
         )
 
-    def _arrival(self, case: str, itinerary: str, state: str, named_by: str) -> ArrivalItem:
+    def _arrival(self, case: str, itinerary: str, state: str, principal: str) -> ArrivalItem:
         history = self.history(case)
-        when = self._arrival_time(history, named_by, itinerary)
+        found = announced(self._node, history).get(itinerary)
+        if found is not None and history.shut(found.entry, found.section, self._node.agency):
+            found = None
+        if found is not None:
+            function, purpose = BOARD
+            self._log(
+                history.case, found.entry, found.section.name, function=function, purpose=purpose, principal=principal
+            )
         return ArrivalItem(
             case=case,
             spoken=spoken_reference(case),
             itinerary=itinerary,
             state=state,
-            place=when.place if when is not None else "",
-            at=when.at.at().astimezone(UTC) if when is not None else None,
-            local=str(when.at.local) if when is not None else "",
-            zone=when.at.zone if when is not None else "",
+            place=found.time.place if found is not None else "",
+            at=found.at if found is not None else None,
+            local=str(found.time.at.local) if found is not None else "",
+            zone=found.time.at.zone if found is not None else "",
         )
-
-    def _arrival_time(self, history: History, named_by: str, itinerary: str) -> ArrivalTime | None:
-        """Return the newest time of arrival that we may read: of the message named, or of the one before it."""
-        found = None
-        for entry in history.ordered():
-            content = entry.content
-            about = content.id if content.kind == "travel-itinerary" else content.act.get("itinerary")
-            if about != itinerary:
-                continue
-            for _, section in open_sections(self._node, history.case, entry):
-                if section is None or section.name != ArrivalTime.NAME:
-                    continue
-                if not history.shut(entry, section.name, self._node.agency):
-                    model = read_section(section.name, section.body)
-                    found = model if isinstance(model, ArrivalTime) else found
-            if content.id == named_by:
-                break
-        return found
 
     def deliveries(self, case: str) -> list[dict[str, Any]]:
         """Return every delivery of a case: to whom, in which state, how many copies."""

@@ -283,14 +283,14 @@ class Case(BaseAggregate[UUID]):
         return self.receipts.get(content_id, {}).get((agency, stage))
 
     def says_more(self, agency: str, receipt: Receipt) -> bool:
-        """Say whether a receipt of `agency` adds to what it said: a repeat does not, a loss does."""
+        """Say whether a receipt of `agency` adds to what it said: a repeat does not; a loss does, and what ends it."""
         held = self.receipt(receipt.id, agency, receipt.stage)
         if held is None:
             return True
-        if receipt.stage == "F":
-            return held.reason != (receipt.reason or "")
-        lost = self.receipt(receipt.id, agency, "F")
-        return lost is not None and held.at < lost.at < receipt.at
+        if receipt.stage == "F" and held.reason != (receipt.reason or ""):
+            return True
+        between = self.receipt(receipt.id, agency, "R1" if receipt.stage == "F" else "F")
+        return between is not None and held.at < between.at < receipt.at
 
     def send(self, signed: Signed, sections: dict[str, bytes], now: datetime) -> None:
         """Record a message of ours; its keys are in the vault already."""

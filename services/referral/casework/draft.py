@@ -316,9 +316,11 @@ def _asker(work: _Composing) -> str | None:
 
 
 def _corrected(work: _Composing) -> tuple[str, Mapping[str, tuple[str, ...]]] | None:
-    target = work.intent.act.get("target")
-    entry = work.view.history.entry(target) if isinstance(target, str) else None
-    return None if entry is None else (entry.content.kind, work.view.known.readers_of(entry.content.id))
+    """Return the kind whose lines rule what a correction carries, and who had each section of its target."""
+    history, target = work.view.history, work.intent.act.get("target")
+    entry = history.entry(target) if isinstance(target, str) else None
+    original = history.corrected(entry.content) if entry is not None else None
+    return None if entry is None or original is None else (original.kind, work.view.known.readers_of(entry.content.id))
 
 
 def _default_readers(work: _Composing, name: str, facts: DisclosureFacts) -> tuple[str, ...]:
@@ -337,8 +339,9 @@ def _default_readers(work: _Composing, name: str, facts: DisclosureFacts) -> tup
 def _relied_on(work: _Composing, facts: DisclosureFacts) -> tuple[str, ...]:
     """Return the consents on which the sections rest, as the content names them."""
     found = set[str]()
+    kind = work.intent.kind if facts.corrected is None else facts.corrected[0]
     for name, readers in work.readers.items():
-        carry = work.procedure.carry(work.intent.kind, name)
+        carry = work.procedure.carry(kind, name)
         if carry is not None and "consent" in carry.needs:
             found.update(one for reader in readers for one in facts.consents.relied_on(reader, name))
     return tuple(sorted(found))

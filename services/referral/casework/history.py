@@ -11,14 +11,16 @@ from functools import cached_property
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
+from contracts.sections import SectionRefused, read_section
 from contracts.standing import Standing, fold
-from referral.casework.consent import Consents
+from contracts.vocabulary import ConsentState
+from referral.casework.consent import Consents, persons_of, purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from contracts.content import Content
+    from contracts.content import Content, Section
     from contracts.procedure import Procedure
     from contracts.standing import Message
     from referral.casework.case import Case, Entry
@@ -27,6 +29,8 @@ ACCEPTING: Final = {"decision": ("accept", "accept_with_conditions", "confirm", 
 REFUSING: Final = {"decision": ("decline",), "answer": ("decline",)}
 ANSWERING: Final = ("assistance-request-confirmation", "reintegration-assistance-confirmation", "participation")
 COUNTING: Final = ("effective", "flagged")
+CORRECTION: Final = "correction"
+UNCONSENTED: Final = frozenset({"life_risk", "legal_obligation"})  # the bases that do not rest on a consent
 
 
 class History:
@@ -93,7 +97,8 @@ class History:
     def own_past(self, me: str) -> Standing:
         """Return the standing on which a core message of `me` would be judged: the past that it would name."""
         heads = self.standing.heads(me)
-        return self.standing_of(set(heads).union(*(self.standing.past(one) for one in heads)))
+        ids = set(heads).union(*(self.standing.past(one) for one in heads))
+        return self.standing if len(ids) == len(self.standing.verdicts) else self.standing_of(ids)
 
     def standing_of(self, ids: Collection[str]) -> Standing:
         """Return the standing of some of the messages: one past."""
@@ -150,26 +155,54 @@ class History:
         return Consents.of(entry.content for entry in self.case.entries.values() if self.is_consent(entry.content))
 
     def is_consent(self, content: Content) -> bool:
-        """Say whether a content is a consent: folded by each holder over what it holds."""
+        """Say whether a content is a consent that we can read: folded by each holder over what it holds."""
         kind = self.procedure.kinds.get(content.kind)
-        return kind is not None and kind.side == "held"
+        return kind is not None and kind.side == "held" and self.procedure.fits(content.kind, content.act)
 
-    def shut(self, entry: Entry, section: str, agency: str) -> bool:
+    def rests_on_consent(self, content: Content, section: str) -> bool:
+        """Say whether `section` may be read only under a consent; on life risk and legal obligation none is needed.
+
+        The section of a correction rests on what the section did that it replaces. What the table does not let travel
+        rests on consent too: nothing else could open it.
+        """
+        if content.basis in UNCONSENTED:
+            return False
+        corrected = self.corrected(content)
+        carry = self.procedure.carry(corrected.kind, section) if corrected is not None else None
+        return carry is None or "consent" in carry.needs
+
+    def corrected(self, content: Content) -> Content | None:
+        """Return what a correction corrects in the end, any other content itself; None where it is not held."""
+        found: Content | None = content
+        while found is not None and found.kind == CORRECTION:
+            target = self.entry(str(found.act.get("target", "")))
+            found = target.content if target is not None else None
+        return found
+
+    def shut(self, entry: Entry, section: Section, agency: str) -> bool:
         """Say whether consent keeps `section` of a message shut to `agency`: withdrawn, narrowed below it, not held.
 
-        The strongest consent held now decides. Expiry ends new sending, not reading; on `life_risk` and
-        `legal_obligation` a section stays open to those it names.
+        The strongest consent held now decides, for each person of whom the section speaks. Expiry ends new sending,
+        not reading; on `life_risk` and `legal_obligation` a section stays open to those it names.
         """
-        content = entry.content
-        carry = self.procedure.carry(content.kind, section)
-        if agency == content.sender or carry is None or "consent" not in carry.needs:
+        if agency == entry.content.sender or not self.rests_on_consent(entry.content, section.name):
             return False
-        if content.basis in {"life_risk", "legal_obligation"}:
+        rule = self.procedure.sections.get(section.name)
+        label = rule.highest if rule is not None else ""
+        return not all(self.consents.readable(agency, label, section.name, one) for one in _persons(section))
+
+    def withdrawn(self, entry: Entry, section: Section, agency: str) -> bool:
+        """Say whether a withdrawal shuts `section` to `agency`: what is only narrowed or not held yet is not erased."""
+        if not self.shut(entry, section, agency):
             return False
-        return not self.consents.readable(agency, self.procedure.sections[section].highest, section)
+        scopes = (self.consents.scope(agency, purpose_of(section.name), one) for one in _persons(section))
+        return any(scope is not None and scope.state is ConsentState.WITHDRAWN for scope in scopes)
 
     def withdrawals(self) -> list[tuple[str, int, datetime]]:
-        """Return (agency, person, when it was said) for each agency towards which a consent is withdrawn now."""
+        """Return (agency, person, when we heard it) for each agency towards which a consent is withdrawn now.
+
+        Its author's clock decides nothing: a wrong one would leave no time to undo the withdrawal, or no end.
+        """
         found: dict[tuple[str, int], datetime] = {}
         for entry in self.case.entries.values():
             content = entry.content
@@ -178,8 +211,8 @@ class History:
             agency, person = content.act["agency"], content.act["person"]
             scopes = (self.consents.scope(agency, purpose, person) for purpose in content.act["purposes"])
             if any(scope is not None and content.id in scope.ids for scope in scopes):
-                found[agency, person] = min(content.sent_at, found.get((agency, person), content.sent_at))
-        return [(agency, person, said) for (agency, person), said in sorted(found.items())]
+                found[agency, person] = min(entry.recorded_at, found.get((agency, person), entry.recorded_at))
+        return [(agency, person, heard) for (agency, person), heard in sorted(found.items())]
 
     def entry(self, content_id: str) -> Entry | None:
         """Return a message of the case."""
@@ -225,6 +258,14 @@ class _KnownAt(History):
             for entry in self.case.entries.values()
             if entry.recorded_at <= self._moment and self.readable(entry.message)
         ]
+
+
+def _persons(section: Section) -> tuple[int, ...]:
+    """Return of whom a section speaks; one that cannot be read speaks of the person."""
+    try:
+        return persons_of(read_section(section.name, section.body))
+    except SectionRefused:
+        return (0,)
 
 
 def _answer(content: Content, *, default: bool) -> bool:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from referral.api import tokens
 from referral.api.refusals import misshapen
-from referral.api.shapes import ConsentIn, OpenedOut, SectionOut, SentOut, WithdrawalIn
+from referral.api.shapes import ArrivalsOut, ConsentIn, OpenedOut, SectionOut, SentOut, WithdrawalIn
 from referral.casework.intent import Intent
 from referral.cli.folder import unlock
 from referral.cli.running import TOKEN_FILE, Running
@@ -62,6 +62,9 @@ class Commands(Protocol):
 
     def read_section(self, case: str, message: str, section: str, function: str, purpose: str) -> dict[str, Any]:
         """Read a section; the read is logged first."""
+
+    def arrivals(self) -> dict[str, Any]:
+        """List who has to be met; each time that is shown is logged as a read first."""
 
 
 @contextmanager
@@ -124,6 +127,10 @@ class AtHand:
             case, message, section, function=function, purpose=purpose, principal=self.principal
         )
         return _json(SectionOut(case=case, message=message, section=section, body=body))
+
+    def arrivals(self) -> dict[str, Any]:
+        """List who has to be met."""
+        return _json(ArrivalsOut(arrivals=self.wired.queries.arrivals(principal=self.principal)))
 
     def _sent(self, sent: Sent) -> dict[str, Any]:
         self.wired.worker.follow()

@@ -113,21 +113,20 @@ def register(
 
 
 def arrivals(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:
-    """List who has to be met or looked for, by the local time of the place of arrival.
+    """List who has to be met or looked for, by the local time of the place of arrival; the read is in the log.
 
     Example: referral arrivals --node build/demo/nodes/hu-iom
     """
     asked = call(context, node, as_json)
-    from referral.api.shapes import ArrivalsOut  # noqa: PLC0415 - loaded when it is asked for
-    from referral.cli.folder import reading  # noqa: PLC0415 - the same
+    from referral.cli.at_hand import commands  # noqa: PLC0415 - loaded when it is asked for
 
-    with reading(asked.folder) as (opened, queries):
-        rows, training = queries.arrivals(), opened.network.training
+    with commands(asked.folder) as desk:
+        found, training = desk.arrivals(), desk.training
     head = ("LOCAL TIME", "ZONE", "PLACE", "STATE", "CASE", "SPOKEN")
-    cells = [(one.local.replace("T", " "), one.zone, one.place, one.state, one.case, one.spoken) for one in rows]
-    document = ArrivalsOut(arrivals=rows).model_dump(mode="json")
+    fields = ("zone", "place", "state", "case", "spoken")
+    cells = [(one["local"].replace("T", " "), *(one[name] for name in fields)) for one in found["arrivals"]]
     lines = output.table(head, cells, "Nobody is expected.")
-    output.answer(document, lines, as_json=asked.as_json, training=training)
+    output.answer(found, lines, as_json=asked.as_json, training=training)
 
 
 def alarms(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:

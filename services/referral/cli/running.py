@@ -92,6 +92,10 @@ class Running:
         query = urlencode({"function": function, "purpose": purpose})
         return self._ask("GET", f"/v1/cases/{_step(case)}/messages/{_step(message)}/sections/{_step(section)}?{query}")
 
+    def arrivals(self) -> dict[str, Any]:
+        """List who has to be met."""
+        return self._ask("GET", "/v1/arrivals")
+
     def _ask(self, method: str, path: str, value: object = None, *, key: str = "") -> dict[str, Any]:
         where = urlsplit(self.address)
         connection = HTTPConnection(where.hostname or "", where.port or 0, timeout=SECONDS)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.content import Erased, Section
 from contracts.encoding import b64, compact, parse, unb64
-from contracts.node_statement import Held, ids_hash
+from contracts.node_statement import MAX_IDS, Held, ids_hash
+from contracts.sections import SectionRefused, read_section
+from referral.vault.errors import SectionErased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from contracts.sections import SectionModel
     from referral.casework.case import Case, Entry
     from referral.casework.history import History
     from referral.node import Node
@@ -52,15 +55,33 @@ def seal_sections(node: Node, content_id: str, sections: tuple[Section, ...]) ->
 
 def open_sections(node: Node, case: Case, entry: Entry) -> Iterator[tuple[str, Section | None]]:
     """Yield (commitment, section) of a message for what was stored with it; None where it was erased."""
+    if not entry.sections:
+        return
     waiting: dict[int, Any] = {event.originator_version: event for event in case.pending_events}
     for version in entry.versions:
         stored = waiting.get(version) or node.store.event(case.case, version)
         for commitment, sealed in stored.sections.items():
-            content_id = entry.content.id
-            if (content_id, commitment) in case.erased or node.vault.is_section_erased(content_id, commitment):
-                yield commitment, None
-            else:
-                yield commitment, from_rest(node.vault.open_section(content_id, commitment, sealed))
+            yield commitment, _opened(node, case, (entry.content.id, commitment), sealed)
+
+
+def _opened(node: Node, case: Case, name: tuple[str, str], sealed: bytes) -> Section | None:
+    if name in case.erased:
+        return None
+    try:
+        return from_rest(node.vault.open_section(*name, sealed))
+    except SectionErased:
+        return None  # its key is gone, and a crash or another thread stands before the event that says so
+
+
+def model_of(section: Section) -> SectionModel | None:
+    """Return what a section says; None for one that does not have the form of its name.
+
+    A partner may send anything under a name. It is kept as evidence, and nobody relies on it.
+    """
+    try:
+        return read_section(section.name, section.body)
+    except SectionRefused:
+        return None
 
 
 def readable_by(node: Node, history: History, entry: Entry, agency: str) -> tuple[Section | Erased, ...]:
@@ -73,16 +94,28 @@ def readable_by(node: Node, history: History, entry: Entry, agency: str) -> tupl
         if section is None:
             found.append(Erased(unb64(commitment, 32)))
         elif agency in section.readers or agency == entry.content.sender:
-            shut = history.shut(entry, section.name, agency)
+            shut = history.shut(entry, section, agency)
             found.append(Erased(unb64(commitment, 32)) if shut else section)
     return tuple(found)
 
 
+def shut_to(node: Node, history: History, entry: Entry, agency: str) -> int:
+    """Return how many sections of a message consent keeps from `agency` now, of those that it is a reader of."""
+    sections = [section for _, section in open_sections(node, history.case, entry) if section is not None]
+    return sum(agency in one.readers and history.shut(entry, one, agency) for one in sections)
+
+
 def held(node: Node, case_id: str) -> Held | None:
-    """Return what this node holds of a case, as `sync` says it; None where there is nothing to compare."""
+    """Return what this node holds of a case, as `sync` says it; None where there is nothing to compare.
+
+    Of more heads than a statement takes, other ones are named each day.
+    """
     history = node.history(case_id)
     if history is None:
         return None
     ids = history.core_ids
     digest = b64(bytes.fromhex(history.standing.digest()))
-    return Held(case_id, history.tips, len(ids), ids_hash(ids), digest) if ids else None
+    heads, first = history.tips, 0
+    if len(heads) > MAX_IDS:
+        first = node.now().toordinal() * MAX_IDS % len(heads)
+    return Held(case_id, (heads[first:] + heads[:first])[:MAX_IDS], len(ids), ids_hash(ids), digest) if ids else None

@@ -8,6 +8,7 @@ know, so a state body asks for nothing that depends on it; on another basis than
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from referral.casework.consent import Consents
@@ -30,15 +31,16 @@ def owed_to(node: Node, history: History, content: Content) -> frozenset[str]:
     held = [one for one in content.after if one in history.standing.verdicts]
     past = frozenset(held).union(*(history.standing.past(one) for one in held))
     me = frozenset({node.agency})
-    relied_on = (history.entry(one) for one in content.consents)
+    within = cache(lambda: history.standing_of(past))  # only some lines of the table ask for it
+    relied_on = (entry.content for one in content.consents if (entry := history.entry(one)) is not None)
     facts = DisclosureFacts(
         sender=content.sender,
         function=content.function,
         roles={node.agency: role},
         accepted=me if history.accepted(node.agency, past) else frozenset(),
-        consents=Consents.of(entry.content for entry in relied_on if entry is not None),
+        consents=Consents.of(one for one in relied_on if history.is_consent(one)),
         day=content.sent_at.date(),
-        register=history.standing_of(past).value,
+        register=lambda name: within().value(name),
         state_bodies=me if node.me.state_body else frozenset(),
         protected_from_state=True,
         basis=content.basis,

@@ -16,17 +16,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from contracts.refusal import Refusal
-from contracts.sections import read_section
-from contracts.sections.journey import ArrivalTime
 from referral.casework.case import Case, Erased
-from referral.casework.history import COUNTING, History
+from referral.casework.history import UNCONSENTED, History
 from referral.casework.intent import Intent
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
 from referral.exchange.deliveries import seconds
 from referral.exchange.holdings import open_sections
+from referral.following.arrivals import arrival_times
 from referral.following.follower import Follower
 from referral.store import statements
+from referral.store.sqlite import is_machine_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +51,8 @@ MISSION_SILENT: Final = "mission-silent"
 NOT_ALERTED: Final = "arrival-overdue"
 ERASE: Final = "erase"
 BREACH: Final = "breach"
+CLOCK_FAILED: Final = "clock-failed"
+TRY_AGAIN: Final = timedelta(minutes=10)
 CORRECTION: Final = "correction"
 WRONG_RECIPIENT: Final = "wrong_recipient"
 
@@ -63,23 +65,6 @@ class Ring:
     what: str
     subject: str
     until: datetime
-
-
-def arrival_times(node: Node, history: History) -> dict[str, datetime]:
-    """Return the latest arrival time that this node can read for each itinerary, in UTC."""
-    found: dict[str, datetime] = {}
-    for entry in history.ordered():
-        content = entry.content
-        verdict = history.standing.verdicts.get(content.id)
-        itinerary = content.id if content.kind == "travel-itinerary" else content.act.get("itinerary")
-        if verdict is None or verdict.name not in COUNTING or not isinstance(itinerary, str):
-            continue
-        for _, section in open_sections(node, history.case, entry):
-            if section is not None and section.name == ArrivalTime.NAME:
-                model = read_section(section.name, section.body)
-                if isinstance(model, ArrivalTime):
-                    found[itinerary] = model.at.at().astimezone(UTC)
-    return found
 
 
 class Sender(Protocol):
@@ -141,7 +126,8 @@ class Clocks:
     def _place(self, history: History) -> int:
         """Return which place this agency has among those that would raise the alarm: the nearest to the gate first."""
         members = history.standing.members()
-        order = sorted(members, key=lambda agency: (NEAREST.index(members[agency]), agency))
+        near = {role: place for place, role in enumerate(NEAREST)}
+        order = sorted(members, key=lambda agency: (near.get(members[agency], len(near)), agency))
         return min(order.index(self._node.agency), MOST_WAITS) if self._node.agency in members else MOST_WAITS
 
     def _silent_missions(self, history: History, arrivals: Mapping[str, datetime]) -> Iterator[Ring]:
@@ -162,9 +148,9 @@ class Clocks:
                 yield Ring(history.case.case, BREACH, content.act["target"], content.sent_at)
 
     def _withdrawn(self, history: History) -> Iterator[Ring]:
-        """A withdrawal is carried out 72 hours after it was said, unless consent was given anew by then."""
-        for agency, person, said in history.withdrawals():
-            yield Ring(history.case.case, ERASE, f"{agency}:{person}", said + UNDO)
+        """A withdrawal is carried out 72 hours after we heard of it, unless consent was given anew by then."""
+        for agency, person, heard in history.withdrawals():
+            yield Ring(history.case.case, ERASE, f"{agency}:{person}", heard + UNDO)
 
     # -- ringing -----------------------------------------------------------------------------------------------------
 
@@ -174,11 +160,27 @@ class Clocks:
         with self._node.store.reading() as cursor:
             rows = cursor.execute(SQL["due"], {"now": seconds(now)}).fetchall()
         for case, what, subject, until in rows:
-            self._ring(Ring(case, what, subject, datetime.fromtimestamp(until, UTC)), now)
+            ring = Ring(case, what, subject, datetime.fromtimestamp(until, UTC))
+            rung = self._attempt(ring, now)
             # What the row asks for is done. If we stop here it rings again, to no further effect.
+            later = seconds(now + TRY_AGAIN)
             with self._node.store.transaction() as cursor:
-                cursor.execute(SQL["rung"], _row(case, what, subject, until))
+                cursor.execute(SQL["rung" if rung else "later"], _row(case, what, subject, until) | {"later": later})
         return len(rows)
+
+    def _attempt(self, ring: Ring, now: datetime) -> bool:
+        """Ring; what cannot be carried out now is tried again in a while, a person is told, and the others ring."""
+        try:
+            self._ring(ring, now)
+        except Exception as error:
+            if is_machine_fault(error):
+                raise
+            with self._node.store.transaction() as cursor:
+                raise_alarm(cursor, CLOCK_FAILED, ring.case, ring.what, now)
+            return False
+        with self._node.store.transaction() as cursor:
+            end_alarm(cursor, CLOCK_FAILED, ring.case, ring.what, now)
+        return True
 
     def next_at(self) -> datetime | None:
         """Return when the next clock rings."""
@@ -211,12 +213,12 @@ class Clocks:
             return  # the alarm stands here; a message that the case does not allow is not sent by a timer
 
     def _alerted(self, case: Case, ring: Ring) -> bool:
-        """Say whether an alert about this arrival is in the case already."""
+        """Say whether an alert about this arrival is in the case already; one of the two clocks may be wrong."""
         since = ring.until - GRACE - OTHERS_WAIT * MOST_WAITS
         return any(
             entry.content.kind == ALERT
             and entry.content.act.get("itinerary") == ring.subject
-            and entry.content.sent_at >= since
+            and max(entry.content.sent_at, entry.recorded_at) >= since
             for entry in case.entries.values()
         )
 
@@ -229,26 +231,31 @@ class Clocks:
         if agency == self._node.agency:
             erase_shut(self._node, case, now)
             return
-        ids = sorted(
-            entry.content.id
-            for entry in case.entries.values()
-            if entry.ours and entry.content.consents and any(one.agency == agency for one in entry.content.audience)
-        )
+        ids = sorted(self._to_erase(History(case, self._node.procedure), agency))
         with self._node.store.transaction() as cursor:
             for first in range(0, len(ids), 64):
                 subject = [ring.case, "consent_withdrawn", *ids[first : first + 64]]
                 correspondence.owe(cursor, agency, correspondence.ERASURE_REQUEST, subject, now)
 
+    def _to_erase(self, history: History, agency: str) -> Iterator[str]:
+        """Yield the messages of ours that carry something to `agency` from which a withdrawal shuts it."""
+        for entry in history.case.entries.values():
+            if not entry.ours or entry.content.basis in UNCONSENTED:
+                continue
+            sections = [one for _, one in open_sections(self._node, history.case, entry) if one is not None]
+            if any(agency in one.readers and history.withdrawn(entry, one, agency) for one in sections):
+                yield entry.content.id
+
 
 def erase_shut(node: Node, case: Case, now: datetime) -> int:
-    """Erase every section that consent shuts to us; return how many. The messages and their verdicts stay."""
+    """Erase every section that a withdrawal shuts to us; return how many. The messages and their verdicts stay."""
     history = History(case, node.procedure)
     pairs = [
         (entry.content.id, commitment)
         for entry in case.entries.values()
         if not entry.ours
         for commitment, section in open_sections(node, case, entry)
-        if section is None or history.shut(entry, section.name, node.agency)
+        if section is None or history.withdrawn(entry, section, node.agency)
     ]
     pairs = [pair for pair in pairs if pair not in case.erased]
     node.vault.erase_sections(pairs)

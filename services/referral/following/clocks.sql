@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS clocks (
     subject TEXT NOT NULL,
     until INTEGER NOT NULL,
     rung INTEGER NOT NULL DEFAULT 0,
+    not_before INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (case_id, what, subject, until)
 ) WITHOUT ROWID;
 
@@ -25,16 +26,21 @@ DELETE FROM clocks WHERE case_id = :case_id AND what = :what AND subject = :subj
 
 -- name: due
 -- What rings now, the earliest first.
-SELECT case_id, what, subject, until FROM clocks WHERE rung = 0 AND until <= :now
+SELECT case_id, what, subject, until FROM clocks WHERE rung = 0 AND until <= :now AND not_before <= :now
 ORDER BY until, case_id, what, subject LIMIT 64;
 
 -- name: rung
 -- It has rung, and what it asked for is done.
 UPDATE clocks SET rung = 1 WHERE case_id = :case_id AND what = :what AND subject = :subject AND until = :until;
 
+-- name: later
+-- It could not be carried out; not before then it is tried again.
+UPDATE clocks SET not_before = :later
+WHERE case_id = :case_id AND what = :what AND subject = :subject AND until = :until;
+
 -- name: next
 -- When the next one rings.
-SELECT MIN(until) FROM clocks WHERE rung = 0;
+SELECT MIN(MAX(until, not_before)) FROM clocks WHERE rung = 0;
 
 -- name: forget
 -- Before a rebuild.

@@ -15,6 +15,7 @@ from contracts.encoding import b64, blake, compact
 from referral.casework.case import Case
 from referral.casework.history import COUNTING, History
 from referral.exchange.deliveries import seconds
+from referral.following.arrivals import carriers, itinerary_of
 from referral.following.clocks import FAR
 from referral.following.follower import Follower
 from referral.store import statements
@@ -29,7 +30,6 @@ MESSAGES: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
 CASES: Final = (Case.Opened.TOPIC, *MESSAGES, Case.SectionsReceived.TOPIC, Case.SectionErased.TOPIC)
 REGISTER: Final = (*MESSAGES, Case.MessageRefused.TOPIC, Case.ReceiptRecorded.TOPIC)
 EXPECTED: Final = ("provisional", "final", "departed", "overdue", "not_arrived")
-ARRIVAL_TIME: Final = "arrival_time"
 
 
 class Views:
@@ -72,7 +72,9 @@ class Views:
 
     def _cases(self, cursor: Cursor, page: list[Stored]) -> None:
         for history in self._touched(page):
-            cursor.execute(SQL["put_case"], self._case_row(history))
+            # A case of which everything was refused is none of ours: the register shows what was refused.
+            if history.case.entries or history.case.salt:
+                cursor.execute(SQL["put_case"], self._case_row(history))
 
     def _touched(self, page: list[Stored]) -> list[History]:
         found = (self._node.history(case) for case in dict.fromkeys(stored.case for stored in page))
@@ -114,12 +116,14 @@ class Views:
     def _named_by(self, history: History, itinerary: str) -> str:
         """Return the latest message about a journey that may name its arrival; whether it does is read on demand."""
         found = ""
+        kinds = carriers(history.procedure)
         for entry in history.ordered():
             content = entry.content
-            about = content.id if content.kind == "travel-itinerary" else content.act.get("itinerary")
             verdict = history.standing.verdicts.get(content.id)
-            carries = history.procedure.carry(content.kind, ARRIVAL_TIME) is not None
-            if about == itinerary and carries and verdict is not None and verdict.name in COUNTING:
+            if content.kind not in kinds or verdict is None or verdict.name not in COUNTING:
+                continue
+            original = history.corrected(content)
+            if original is not None and itinerary_of(original) == itinerary:
                 found = content.id
         return found
 

@@ -109,10 +109,6 @@ WHERE case_id = :case_id ORDER BY position;
 -- What was said of one message.
 SELECT agency, stage, reason, at FROM register_receipts WHERE content_id = :content_id ORDER BY at, agency, stage;
 
--- name: message_ids
--- Every message of the register.
-SELECT content_id FROM register;
-
 -- name: case_members
 -- Which agencies are in which case.
 SELECT case_id, members FROM caseload ORDER BY case_id;
