@@ -22,16 +22,19 @@ from contracts.node_statement import (
     Sync,
     ids_hash,
 )
-from contracts.receipts import Receipts
+from contracts.receipts import STORED, Receipts
 from referral.casework.case import Erased, ReceiptHeld
 from referral.exchange import correspondence
-from referral.exchange.alarms import raise_alarm
-from referral.exchange.deliveries import SQL, seconds
-from referral.exchange.gaps import answer_gap
+from referral.exchange.alarms import end_alarm, raise_alarm
+from referral.exchange.deliveries import NO_RECEIPT, SQL, seconds
+from referral.exchange.gaps import answer_gap, entitled
+from referral.exchange.holdings import open_sections
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from contracts.receipts import Receipt
-    from referral.casework.case import Case
+    from referral.casework.case import Case, Entry
     from referral.exchange.batch import Batch
     from referral.store import Cursor
 
@@ -39,6 +42,7 @@ SYNC_PAUSE: Final = timedelta(minutes=10)
 UNEQUAL: Final = "equal-sets-unequal-standing"
 SILENCE: Final = "partner-says-silent"
 NOT_ERASED: Final = "erasure-retained"
+WITHDRAWN: Final = "consent_withdrawn"
 
 
 def answer(batch: Batch, opened: OpenedStatement) -> None:
@@ -51,14 +55,15 @@ def answer(batch: Batch, opened: OpenedStatement) -> None:
         case Returned() as body:
             _take_back(batch, opened.statement.sender, body)
         case Sync() as body:
-            for held in body.cases:
-                _compare(batch, opened.statement.sender, held)
+            lacking = [held.case for held in body.cases if _lacks(batch, opened.statement.sender, held)]
+            batch.write(lambda cursor: _tell(batch, cursor, opened.statement.sender, lacking))
         case ErasureRequest() as body:
             _erase(batch, opened, body)
         case ErasureAnswer(answer="retained"):
             _alarm(batch, NOT_ERASED, "", opened.statement.sender)
         case Silence() as body:
-            _alarm(batch, SILENCE, body.case, opened.statement.sender)
+            if _shares(batch, opened.statement.sender, body.case):
+                _alarm(batch, SILENCE, body.case, opened.statement.sender)
         case ErasureAnswer() | LogView():
             pass  # a done erasure needs nothing more; log views are compared once witnesses are here
 
@@ -73,10 +78,23 @@ def _keep_receipts(batch: Batch, opened: OpenedStatement, body: Receipts) -> Non
             found = cursor.execute(SQL["deliveries_to"], row).fetchone()
             if found is not None:
                 by_case.setdefault(found[0], []).append(receipt)
+                if receipt.stage == STORED:
+                    _acknowledge(batch, found[0], receipt.id, sender)
     for case_id, receipts in by_case.items():
         case = batch.case(case_id)
         if case is not None:
             _record(batch, case, opened, receipts)
+
+
+def _acknowledge(batch: Batch, case_id: str, content_id: str, sender: str) -> None:
+    """End what was sent once more after its receipt: the repeated receipt, which is no news, is the answer to it."""
+    row = {"content_id": content_id, "recipient": sender, "at": seconds(batch.now)}
+
+    def write(cursor: Cursor) -> None:
+        if cursor.execute(SQL["end_again"], row).rowcount:
+            end_alarm(cursor, NO_RECEIPT, case_id, f"{content_id} {sender}", batch.now)
+
+    batch.write(write)
 
 
 def _record(batch: Batch, case: Case, opened: OpenedStatement, receipts: list[Receipt]) -> None:
@@ -98,8 +116,10 @@ def _record(batch: Batch, case: Case, opened: OpenedStatement, receipts: list[Re
 
 
 def _owe_contents(batch: Batch, asker: str, request: GapRequest) -> None:
-    case = batch.case(request.case)
-    batch.write(lambda cursor: answer_gap(batch.node, cursor, asker, request, case))
+    if batch.case(request.case) is None:
+        return
+    ids = entitled(batch.node, batch.history(request.case), asker, request.ids)
+    batch.write(lambda cursor: answer_gap(cursor, asker, request.case, ids, batch.now))
 
 
 def _take_back(batch: Batch, returned_by: str, body: Returned) -> None:
@@ -112,31 +132,39 @@ def _take_back(batch: Batch, returned_by: str, body: Returned) -> None:
         batch.store(opened, returned_by=returned_by)
 
 
-def _compare(batch: Batch, partner: str, theirs: Held) -> None:
-    """Compare a partner's heads with ours: ask for what we lack, tell it what we hold, alarm on unequal standings."""
-    case = batch.case(theirs.case)
-    if case is None or partner not in batch.history(theirs.case).standing.members():
-        return
+def _shares(batch: Batch, partner: str, case_id: str) -> bool:
+    """Say whether `partner` is a member of a case that we hold."""
+    return batch.case(case_id) is not None and partner in batch.history(case_id).standing.members()
+
+
+def _lacks(batch: Batch, partner: str, theirs: Held) -> bool:
+    """Compare a partner's heads with ours: ask for what we lack, alarm on unequal standings of equal sets.
+
+    Return whether it lacks something that we hold.
+    """
+    if not _shares(batch, partner, theirs.case):
+        return False
     history = batch.history(theirs.case)
     ids = history.core_ids
     if theirs.count == len(ids) and theirs.ids == ids_hash(ids):
-        if theirs.digest != b64(bytes.fromhex(history.standing.digest())):
-            _alarm(batch, UNEQUAL, theirs.case, partner)
-        return
-    unknown = [head for head in theirs.heads if head not in case.entries]
+        equal = theirs.digest == b64(bytes.fromhex(history.standing.digest()))
+        change = end_alarm if equal else raise_alarm
+        batch.write(lambda cursor: change(cursor, UNEQUAL, theirs.case, partner, batch.now))
+        return False
+    unknown = [head for head in theirs.heads if head not in history.case.entries]
     if unknown:
-        subject = [theirs.case, *sorted(unknown)]
-        batch.write(lambda cursor: correspondence.owe(cursor, partner, "gap-request", subject, batch.now))
-    else:
-        batch.write(lambda cursor: _tell(batch, cursor, partner, theirs.case))
+        batch.owe(partner, correspondence.GAP_REQUEST, [theirs.case, *sorted(unknown)])
+    return not unknown
 
 
-def _tell(batch: Batch, cursor: Cursor, partner: str, case_id: str) -> None:
+def _tell(batch: Batch, cursor: Cursor, partner: str, cases: list[str]) -> None:
     """Tell a partner that lacks something what we hold, at most once in ten minutes."""
     row = cursor.execute(SQL["last_sync"], {"agency": partner}).fetchone()
-    if row is None or row[0] <= seconds(batch.now - SYNC_PAUSE):
+    if not cases or (row is not None and seconds(batch.now - SYNC_PAUSE) < row[0] <= seconds(batch.now)):
+        return
+    for case_id in cases:
         correspondence.owe(cursor, partner, correspondence.SYNC, [case_id], batch.now)
-        cursor.execute(SQL["synced"], {"agency": partner, "at": seconds(batch.now)})
+    cursor.execute(SQL["synced"], {"agency": partner, "at": seconds(batch.now)})
 
 
 def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> None:
@@ -152,15 +180,32 @@ def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> No
         (content_id, commitment)
         for content_id in request.ids
         if (entry := case.entries.get(content_id)) is not None and entry.content.sender == sender
-        for commitment in sorted(entry.sections)
+        for commitment in sorted(_meant(batch, case, entry, request.ground))
         if (content_id, commitment) not in case.erased
     ]
     batch.node.vault.erase_sections(pairs)
     # The keys are gone. If we stop here the request is read again and the erasures are recorded then.
     for content_id, commitment in pairs:
         case.erase_section(content_id, commitment, Erased(request.ground, sender, batch.now))
-    subject = [opened.statement.id]
-    batch.write(lambda cursor: correspondence.owe(cursor, sender, "erasure-answer", subject, batch.now))
+    if pairs:
+        batch.changed(request.case)
+    batch.owe(sender, correspondence.ERASURE_ANSWER, [opened.statement.id])
+
+
+def _meant(batch: Batch, case: Case, entry: Entry, ground: str) -> Iterable[str]:
+    """Return the sections of a message that a request means.
+
+    A withdrawal means what it shuts; where it is not held here yet, all that rests on consent. What never rested on
+    consent, or rests on other consents that stand, is not taken from those who still need it.
+    """
+    if ground != WITHDRAWN:
+        return entry.sections
+    history = batch.history(case.case)
+    found = list(open_sections(batch.node, case, entry))
+    gone = [name for name, one in found if one is None]  # a crash may stand before the event that says so
+    here = [(name, one) for name, one in found if one is not None]
+    shut = [name for name, one in here if history.withdrawn(entry, one, batch.node.agency)]
+    return gone + (shut or [name for name, one in here if history.rests_on_consent(entry.content, one.name)])
 
 
 def _alarm(batch: Batch, code: str, case_id: str, subject: str) -> None:

@@ -3,6 +3,7 @@
 Nothing is written before `save`, which writes everything in one transaction with the position. An envelope that
 cannot be judged yet (unknown key, unknown sender, not named in any case that we hold) is parked with its bytes for 30
 days; one that is refused leaves its hash and the step that refused it. A partner who is known gets F with its reason.
+One that nobody foresaw is parked too, and a person is told: no envelope stands in the way of the next.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from contracts.receipts import Receipt, ReceiptContradicts, issue
 from referral.casework.case import Case, Signed, message_of
 from referral.casework.history import History
 from referral.exchange import answers, correspondence
+from referral.exchange.alarms import raise_alarm
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import seal_sections
 from referral.exchange.owed import owed_to
+from referral.store.sqlite import is_machine_fault
 
 if TYPE_CHECKING:
     from contracts.content import Content, Section
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from referral.store import Cursor, Tracking
 
 PARKED_FOR: Final = timedelta(days=30)
+NOT_NAMED: Final = "not-named-yet"
+FAILED: Final = "failed"
+CANNOT_HANDLE: Final = "cannot-handle"
 Write = Callable[["Cursor"], None]
 
 
@@ -49,8 +55,10 @@ class Batch:
         self.node = node
         self.now: datetime = node.now()
         self.judged = 0
+        self.stored = 0
         self._cases: dict[str, Case] = {}
         self._histories: dict[str, History] = {}
+        self._before: dict[str, History] = {}
         self._writes: list[Write] = []
         self._addressee = self._as_addressee()
 
@@ -75,23 +83,36 @@ class Batch:
 
     def take(self, envelope: bytes) -> None:
         """Judge one record of the inbox."""
+        reason = self._attempt(envelope)
+        if reason is not None:
+            row = {"digest": _digest(envelope), "envelope": envelope, "reason": reason, "since": seconds(self.now)}
+            self.write(lambda cursor: _run(cursor, "park", **row))
+
+    def retry(self, row: int, envelope: bytes, since: int) -> None:
+        """Judge what is parked once more; after 30 days let it go, and keep its hash and why it waited."""
+        reason = self._attempt(envelope)
+        if reason is not None and since >= seconds(self.now - PARKED_FOR):
+            return
+        if reason is not None:
+            self._quarantine(envelope, reason)
+        self.judged += 1
+        self.write(lambda cursor: _run(cursor, "unpark", id=row))
+
+    def _attempt(self, envelope: bytes) -> str | None:
+        """Judge an envelope; return why it has to wait, None if it was judged."""
         try:
             self._open(envelope)
         except Parked as parked:
-            reason = "unknown-key" if isinstance(parked, KeyUnknown) else "unknown-sender"
-            self._park(envelope, reason)
+            return "unknown-key" if isinstance(parked, KeyUnknown) else "unknown-sender"
         except _NotYetOurs:
-            self._park(envelope, "not-named-yet")
-
-    def retry(self, row: int, envelope: bytes, since: int) -> None:
-        """Judge what is parked once more; let it go after 30 days."""
-        try:
-            self._open(envelope)
-        except (Parked, _NotYetOurs):
-            if seconds(self.now - PARKED_FOR) <= since:
-                return
-        self.judged += 1
-        self.write(lambda cursor: _run(cursor, "unpark", id=row))
+            return NOT_NAMED
+        except Exception as error:
+            if is_machine_fault(error):
+                raise
+            name = type(error).__name__
+            self.write(lambda cursor: raise_alarm(cursor, CANNOT_HANDLE, "", name, self.now))
+            return FAILED
+        return None
 
     def _open(self, envelope: bytes) -> None:
         try:
@@ -106,19 +127,18 @@ class Batch:
             self.heard(opened.content.sender, opened.content.sent_at)
             self.store(opened)
 
-    def _park(self, envelope: bytes, reason: str) -> None:
-        row = {"digest": _digest(envelope), "envelope": envelope, "reason": reason, "since": seconds(self.now)}
-        self.write(lambda cursor: _run(cursor, "park", **row))
-
     def _refuse(self, envelope: bytes, refused: EnvelopeRefused) -> None:
         """Keep the hash and the step; who is known hears F with its reason."""
         if refused.step == "audience" and refused.content is not None:
             # Nobody has told us yet that we are in this case: the invitation may be on its way.
             raise _NotYetOurs
-        row = {"digest": _digest(envelope), "reason": refused.step, "since": seconds(self.now)}
-        self.write(lambda cursor: _run(cursor, "quarantine", **row))
+        self._quarantine(envelope, refused.step)
         if refused.sender is not None and refused.content is not None:
             self.receipt(refused.sender, Receipt(refused.content, "F", self.now, refused.reason))
+
+    def _quarantine(self, envelope: bytes, reason: str) -> None:
+        row = {"digest": _digest(envelope), "reason": reason, "since": seconds(self.now)}
+        self.write(lambda cursor: _run(cursor, "quarantine", **row))
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
@@ -141,22 +161,30 @@ class Batch:
         if case.holds(content.id) or content.id in case.refused:
             self._repeat(case, opened)
             return
-        history = self.history(content.case)
-        fingerprint = self.node.agency_named(content.sender).fingerprint
-        opens = opens_its_case(content, fingerprint)
-        message = message_of(content, opens=opens)
-        verdict = history.standing.add(message).verdicts.get(content.id) if history.readable(message) else None
-        if verdict is not None and verdict.name == "refused":
-            reason = "format" if verdict.rule == "format" else "not-member"
+        opens = opens_its_case(content, self.node.agency_named(content.sender).fingerprint)
+        reason = self._refusal(content, opens=opens)
+        if reason:
             case.refuse(content.id, content.sender, reason, self.now)
             self.receipt(content.sender, Receipt(content.id, "F", self.now, reason))
             return
-        sections = seal_sections(self.node, content.id, opened.sections)
+        sections = seal_sections(self.node, content.id, self._unerased(content.id, opened.sections))
         signed = Signed(content.raw, opened.skid, opened.signature, opens)
         case.receive(signed, sections, self.now, returned_by)
-        self._histories.pop(content.case, None)
-        if content.sender != self.node.agency:
-            self.receipt(content.sender, Receipt(content.id, "R1", self.now))
+        self.stored += 1
+        self.changed(content.case)
+        self.receipt(content.sender, Receipt(content.id, "R1", self.now))
+
+    def _refusal(self, content: Content, *, opens: bool) -> str:
+        """Return the reason for which a content is no part of its case, as all its recipients compute it; or ""."""
+        history, message = self.history(content.case), message_of(content, opens=opens)
+        verdict = history.standing.add(message).verdicts.get(content.id) if history.readable(message) else None
+        if verdict is None or verdict.name != "refused":
+            return ""
+        return "format" if verdict.rule == "format" else "not-member"
+
+    def _unerased(self, content_id: str, sections: tuple[Section, ...]) -> tuple[Section, ...]:
+        """Leave out what was erased here: it never comes back, whoever sends it (reliability.md I11)."""
+        return tuple(one for one in sections if not self.node.vault.is_section_erased(content_id, _named(one)))
 
     def _opened_case(self, case_id: str) -> Case:
         case = Case.open(case_id, b"", self.now)
@@ -168,16 +196,20 @@ class Batch:
         content = opened.content
         entry = case.entries.get(content.id)
         if entry is not None:
-            new = [one for one in opened.sections if _named(one) not in entry.sections]
-            new = [one for one in new if (content.id, _named(one)) not in case.erased]
+            new = tuple(one for one in opened.sections if _named(one) not in entry.sections)
+            new = self._unerased(content.id, new)
             if new:
-                case.receive_sections(content.id, seal_sections(self.node, content.id, tuple(new)), self.now)
-        if content.sender != self.node.agency:
-            subject = [content.id]
-            self.write(lambda cursor: correspondence.owe(cursor, content.sender, "receipts", subject, self.now))
+                case.receive_sections(content.id, seal_sections(self.node, content.id, new), self.now)
+                self.changed(content.case)
+        self.owe(content.sender, correspondence.RECEIPTS, [content.id])
 
     def receipt(self, recipient: str, wish: Receipt) -> None:
-        """Owe a receipt: the first word of its stage stands, and nothing that contradicts what was said is issued."""
+        """Owe a receipt: the first word of its stage stands, and nothing that contradicts what was said is issued.
+
+        What comes back to us of our own is receipted to nobody.
+        """
+        if recipient == self.node.agency:
+            return
 
         def write(cursor: Cursor) -> None:
             said = correspondence.issued(cursor, wish.id, recipient)
@@ -188,6 +220,11 @@ class Batch:
             correspondence.owe(cursor, recipient, correspondence.RECEIPTS, [wish.id], self.now)
 
         self.write(write)
+
+    def owe(self, recipient: str, kind: str, subject: list[str]) -> None:
+        """Owe a partner a statement; nothing is owed to ourselves."""
+        if recipient != self.node.agency:
+            self.write(lambda cursor: correspondence.owe(cursor, recipient, kind, subject, self.now))
 
     # -- what the page touches ---------------------------------------------------------------------------------------
 
@@ -210,13 +247,17 @@ class Batch:
         """Return the reading of a case with what this page has added to it."""
         if case_id not in self._histories:
             case = self.case(case_id) or self._opened_case(case_id)
-            stored = self.node.history(case_id) if not case.pending_events else None
-            self._histories[case_id] = stored or History(case, self.node.procedure)
+            before = self._before.get(case_id) or self.node.history(case_id)
+            if before is None or case.pending_events:
+                before = History(case.twin(), self.node.procedure, before)
+            self._histories[case_id] = before
         return self._histories[case_id]
 
     def changed(self, case_id: str) -> None:
-        """Forget the reading of a case that was changed."""
-        self._histories.pop(case_id, None)
+        """Put the reading of a case that was changed aside, to go on from."""
+        before = self._histories.pop(case_id, None)
+        if before is not None:
+            self._before[case_id] = before
 
     def write(self, write: Write) -> None:
         """Add a row to the transaction."""

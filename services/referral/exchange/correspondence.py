@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from contracts.content import Section
 from contracts.encoding import compact
 from contracts.node_statement import (
     MAX_IDS,
@@ -29,8 +30,10 @@ from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import held, readable_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from contracts.content import Erased
+    from referral.casework.case import Entry
     from referral.node import Node
     from referral.store import Cursor
 
@@ -41,13 +44,16 @@ SYNC: Final = "sync"
 ERASURE_REQUEST: Final = "erasure-request"
 ERASURE_ANSWER: Final = "erasure-answer"
 RETURNED_AT_ONCE: Final = 160_000  # bytes of contents and sections in one statement, as base64url within an envelope
+AROUND_CONTENT: Final = 256  # bytes of a returned content besides its own: names, key statement, signature
+AROUND_SECTION: Final = 256  # bytes of a section besides its body, or of what is left of one
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A row that waits: its number, for whom, of what type, about what."""
+    """A row that waits: its number, how often it was asked for, for whom, of what type, about what."""
 
     row: int
+    asked: int
     recipient: str
     type: str
     subject: tuple[str, ...]
@@ -62,7 +68,9 @@ def owe(cursor: Cursor, recipient: str, kind: str, subject: Iterable[str], now: 
 def due(cursor: Cursor, limit: int) -> list[Due]:
     """Return what waits, oldest first."""
     rows = cursor.execute(SQL["due_statements"], {"limit": limit}).fetchall()
-    return [Due(row, recipient, kind, tuple(json.loads(subject))) for row, recipient, kind, subject in rows]
+    return [
+        Due(row, asked, recipient, kind, tuple(json.loads(subject))) for row, asked, recipient, kind, subject in rows
+    ]
 
 
 def bodies(node: Node, cursor: Cursor, waiting: Iterable[Due]) -> Iterator[tuple[str, Body]]:
@@ -111,6 +119,11 @@ def _answer(request: str, rest: list[str]) -> ErasureAnswer:
     return ErasureAnswer(request, "retained", rest[0]) if rest else ErasureAnswer(request, "done")
 
 
+def _length(entry: Entry, sections: Sequence[Section | Erased]) -> int:
+    inner = sum(AROUND_SECTION + (len(one.body) if isinstance(one, Section) else 0) for one in sections)
+    return AROUND_CONTENT + len(entry.content.raw) + inner
+
+
 def _returned(node: Node, asker: str, case: str, ids: list[str]) -> Iterator[Body]:
     """Give back what is held, in statements that fit an envelope; a section that does not fit stays out."""
     history = node.history(case)
@@ -123,9 +136,9 @@ def _returned(node: Node, asker: str, case: str, ids: list[str]) -> Iterator[Bod
         if entry is None:
             continue
         sections = readable_by(node, history, entry, asker)
-        length = len(entry.content.raw) + sum(len(one.body) for one in sections if hasattr(one, "body"))
+        length = _length(entry, sections)
         if length > RETURNED_AT_ONCE:
-            sections, length = (), len(entry.content.raw)
+            sections, length = (), _length(entry, ())
         if batch and size + length > RETURNED_AT_ONCE:
             yield Returned(tuple(batch))
             batch, size = [], 0

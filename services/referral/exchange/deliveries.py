@@ -15,6 +15,7 @@ from contracts.encoding import blake
 from contracts.receipts import LOST
 from referral.casework.calendar import due, is_working, local_day
 from referral.casework.case import Case
+from referral.exchange.holdings import shut_to
 from referral.store import statements
 
 if TYPE_CHECKING:
@@ -72,20 +73,37 @@ class Deliveries:
         cursor.execute(SQL["forget_deliveries"])
 
     def _add(self, cursor: Cursor, history: History) -> None:
-        """Add what is missing; what is there already stays as it is."""
-        case, joined = history.case, self._seated(history)
-        for entry in case.entries.values():
-            if entry.ours:
-                core = self._node.procedure.kinds[entry.content.kind].core
-                recipients = [one.agency for one in entry.content.audience]
-                for recipient in dict.fromkeys([*recipients, *(joined if core else ())]):
-                    self._insert(cursor, case, entry, recipient)
+        """Add what is missing; what is there already stays as it is, but for sections that are open again."""
+        case, joined = history.case, self._joined(history)
+        rows = cursor.execute(SQL["known_deliveries"], {"case_id": case.case}).fetchall()
+        known = {(content_id, recipient) for content_id, recipient, _, _ in rows}
+        for entry in self._ours(history):
+            core = self._node.procedure.kinds[entry.content.kind].core
+            named = [one.agency for one in entry.content.audience]
+            for recipient in dict.fromkeys([*named, *(joined if core else ())]):
+                if (entry.content.id, recipient) not in known:
+                    since = entry.recorded_at if recipient in named else max(entry.recorded_at, joined[recipient])
+                    self._insert(cursor, case, entry, recipient, since)
+        for content_id, recipient, held_back, again in rows:
+            held = case.entries.get(content_id)
+            if held_back and not again and held is not None:
+                self._send_again(cursor, history, held, recipient, held_back)
 
-    def _seated(self, history: History) -> Iterable[str]:
-        """Return the agencies that are invited or members now, without ourselves."""
-        return [agency for agency in history.standing.members() if agency != self._node.agency]
+    def _ours(self, history: History) -> Iterable[Entry]:
+        """Return what this agency wrote and can read; what a partner gave back after a restore too."""
+        entries, kinds = history.case.entries.values(), self._node.procedure.kinds
+        return [one for one in entries if one.content.sender == self._node.agency and one.content.kind in kinds]
 
-    def _insert(self, cursor: Cursor, case: Case, entry: Entry, recipient: str) -> None:
+    def _joined(self, history: History) -> dict[str, datetime]:
+        """Return since when each agency is invited or a member here, without ourselves."""
+        found = dict.fromkeys(history.standing.members(), history.case.created_on)
+        for entry in history.case.entries.values():
+            kind = self._node.procedure.kinds.get(entry.content.kind)
+            if kind is not None and kind.invites and entry.content.act.get("agency") in found:
+                found[entry.content.act["agency"]] = entry.recorded_at
+        return {agency: since for agency, since in found.items() if agency != self._node.agency}
+
+    def _insert(self, cursor: Cursor, case: Case, entry: Entry, recipient: str, since: datetime) -> None:
         if case.receipt(entry.content.id, recipient, "R1") is not None:
             return
         row = {
@@ -93,15 +111,22 @@ class Deliveries:
             "recipient": recipient,
             "case_id": case.case,
             "version": entry.version,
-            "made_at": seconds(entry.recorded_at),
+            "made_at": seconds(since),
             "urgency": URGENCY[entry.content.priority],
-            "alarm_at": seconds(self._late(entry, recipient)),
+            "alarm_at": seconds(self._late(entry, recipient, since)),
         }
         cursor.execute(SQL["add_delivery"], row)
 
-    def _late(self, entry: Entry, recipient: str) -> datetime:
+    def _send_again(self, cursor: Cursor, history: History, entry: Entry, recipient: str, held_back: int) -> None:
+        """Send a message once more when consent opens what it kept out of the last copy."""
+        if shut_to(self._node, history, entry, recipient) < held_back:
+            now = self._node.now()
+            row = {"content_id": entry.content.id, "recipient": recipient, "at": seconds(now)}
+            cursor.execute(SQL["send_again"], row | {"alarm_at": seconds(self._late(entry, recipient, now))})
+
+    def _late(self, entry: Entry, recipient: str, made: datetime) -> datetime:
         """Return when a missing receipt is late: by the clock in an emergency, else by the recipient's working days."""
-        made, priority = entry.recorded_at, entry.content.priority
+        priority = entry.content.priority
         if priority == "emergency":
             return made + EMERGENCY
         agency = self._node.directory.agencies.get(recipient)
@@ -133,4 +158,4 @@ class Deliveries:
                 alarm = {"code": NO_RECEIPT, "case_id": case, "subject": f"{content_id} {event.agency}"}
                 cursor.execute(SQL["end_alarm"], alarm | {"at": row["at"]})
             elif reason == LOST:
-                cursor.execute(SQL["reopen_delivery"], row)
+                cursor.execute(SQL["reopen_delivery"], row | {"alarm_at": row["at"]})

@@ -3,6 +3,7 @@
 
 -- name: create_deliveries
 -- What still has to reach whom, or how it ended; times here and below are whole seconds since 1970, UTC.
+-- `held_back`: how many sections consent kept out of the last copy; `again`: it goes out once more with them.
 CREATE TABLE IF NOT EXISTS deliveries (
     content_id TEXT NOT NULL,
     recipient TEXT NOT NULL,
@@ -13,6 +14,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
     alarm_at INTEGER NOT NULL,
     copies INTEGER NOT NULL DEFAULT 0,
     last_copy_at INTEGER,
+    held_back INTEGER NOT NULL DEFAULT 0,
+    again INTEGER NOT NULL DEFAULT 0,
     next_at INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting',
     ended_at INTEGER,
@@ -23,6 +26,18 @@ CREATE TABLE IF NOT EXISTS deliveries (
 -- Finds what is due.
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (next_at) WHERE state = 'waiting';
 
+-- name: create_deliveries_late
+-- Finds what should have its receipt by now.
+CREATE INDEX IF NOT EXISTS deliveries_late ON deliveries (alarm_at) WHERE state = 'waiting';
+
+-- name: create_deliveries_to
+-- Finds what a partner that was heard has not acknowledged.
+CREATE INDEX IF NOT EXISTS deliveries_waiting_to ON deliveries (recipient) WHERE state = 'waiting';
+
+-- name: create_deliveries_of_case
+-- Finds the deliveries of a case, and how new it is.
+CREATE INDEX IF NOT EXISTS deliveries_of_case ON deliveries (case_id, made_at);
+
 -- name: create_outgoing_statements
 -- Node statements that wait for the broker: what each is about, not its bytes; they are made when they are sent.
 CREATE TABLE IF NOT EXISTS outgoing_statements (
@@ -31,6 +46,7 @@ CREATE TABLE IF NOT EXISTS outgoing_statements (
     type TEXT NOT NULL,
     subject TEXT NOT NULL,
     made_at INTEGER NOT NULL,
+    asked INTEGER NOT NULL DEFAULT 1,
     UNIQUE (recipient, type, subject)
 );
 
@@ -117,26 +133,48 @@ INSERT OR IGNORE INTO deliveries (content_id, recipient, case_id, version, made_
 VALUES (:content_id, :recipient, :case_id, :version, :made_at, :urgency, :alarm_at, :made_at);
 
 -- name: end_delivery
--- The delivery ends in this state; what has ended stays as it ended.
-UPDATE deliveries SET state = :state, ended_at = :at
-WHERE content_id = :content_id AND recipient = :recipient AND state = 'waiting';
+-- The delivery ends in this state; what has ended stays as it ended, and what has to go out once more goes out first.
+UPDATE deliveries SET state = :state, ended_at = :at, again = 0
+WHERE content_id = :content_id AND recipient = :recipient AND state = 'waiting'
+  AND NOT (again = 1 AND last_copy_at IS NULL);
+
+-- name: end_again
+-- What went out once more was receipted once more.
+UPDATE deliveries SET state = 'stored', ended_at = :at, again = 0
+WHERE content_id = :content_id AND recipient = :recipient AND state = 'waiting' AND again = 1
+  AND last_copy_at IS NOT NULL;
 
 -- name: reopen_delivery
 -- The recipient lost what it had receipted: send it again.
-UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = :at
+UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = :at, alarm_at = :alarm_at
 WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: send_again
+-- Sections that consent held back are open again: send it once more, with them.
+UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = :at, alarm_at = :alarm_at, again = 1,
+    last_copy_at = NULL
+WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: known_deliveries
+-- What a case's deliveries are, as far as they are written down.
+SELECT content_id, recipient, held_back, again FROM deliveries WHERE case_id = :case_id;
 
 -- name: due_deliveries
 -- Copies that are due: urgent cases first, the newest case first, inside a case in the order of our history.
-SELECT d.content_id, d.recipient, d.case_id, d.version, d.copies
-FROM deliveries d
-WHERE d.state = 'waiting' AND d.next_at <= :now
-ORDER BY d.urgency, (SELECT MAX(m.made_at) FROM deliveries m WHERE m.case_id = d.case_id) DESC, d.case_id, d.version
+WITH due AS (SELECT * FROM deliveries WHERE state = 'waiting' AND next_at <= :now),
+cases AS (
+    SELECT case_id, MIN(urgency) AS urgency,
+        (SELECT MAX(m.made_at) FROM deliveries m WHERE m.case_id = due.case_id) AS newest
+    FROM due GROUP BY case_id
+)
+SELECT due.content_id, due.recipient, due.case_id, due.version, due.copies
+FROM due JOIN cases USING (case_id)
+ORDER BY cases.urgency, cases.newest DESC, due.case_id, due.version, due.recipient
 LIMIT :limit;
 
 -- name: copy_sent
 -- The broker has taken a copy; the next one is due at its time unless a receipt comes before.
-UPDATE deliveries SET copies = copies + 1, last_copy_at = :now, next_at = :next_at
+UPDATE deliveries SET copies = copies + 1, last_copy_at = :now, next_at = :next_at, held_back = :held_back
 WHERE content_id = :content_id AND recipient = :recipient;
 
 -- name: postpone_delivery
@@ -152,6 +190,15 @@ WHERE recipient = :agency AND state = 'waiting' AND last_copy_at IS NOT NULL
 -- name: resend_all
 -- The broker was reset: whatever waits goes out again at once.
 UPDATE deliveries SET next_at = :now WHERE state = 'waiting' AND next_at > :now;
+
+-- name: unstick_deliveries
+-- No pause is longer than a day: what is due later was written down while our clock was wrong.
+UPDATE deliveries SET next_at = :now, last_copy_at = MIN(COALESCE(last_copy_at, :now), :now)
+WHERE state = 'waiting' AND next_at > :now + 90000;
+
+-- name: unstick_gaps
+-- The same for questions.
+UPDATE gaps SET next_at = :now WHERE next_at > :now + 90000;
 
 -- name: deliveries_of_case
 -- Every delivery of a case, for its register.
@@ -185,17 +232,19 @@ SELECT MIN(next_at) FROM deliveries WHERE state = 'waiting';
 DELETE FROM deliveries;
 
 -- name: add_statement
--- A node statement has to go out; an equal one that still waits is not doubled.
-INSERT OR IGNORE INTO outgoing_statements (recipient, type, subject, made_at)
-VALUES (:recipient, :type, :subject, :made_at);
+-- A node statement has to go out; an equal one that still waits is not doubled. If that one is being sent just now it
+-- may say too little, so it is sent once more (`asked`).
+INSERT INTO outgoing_statements (recipient, type, subject, made_at)
+VALUES (:recipient, :type, :subject, :made_at)
+ON CONFLICT (recipient, type, subject) DO UPDATE SET asked = asked + 1;
 
 -- name: due_statements
 -- Node statements to send, oldest first.
-SELECT id, recipient, type, subject FROM outgoing_statements ORDER BY id LIMIT :limit;
+SELECT id, asked, recipient, type, subject FROM outgoing_statements ORDER BY id LIMIT :limit;
 
 -- name: statement_sent
--- The broker has taken it.
-DELETE FROM outgoing_statements WHERE id = :id;
+-- The broker has taken it as it was asked for then.
+DELETE FROM outgoing_statements WHERE id = :id AND asked = :asked;
 
 -- name: issue_receipt
 -- Our receipt for this stage: the first one stands for ever.
@@ -245,8 +294,8 @@ ON CONFLICT (asker, hour) DO UPDATE SET ids = ids + excluded.ids;
 INSERT OR IGNORE INTO parked (digest, envelope, reason, since) VALUES (:digest, :envelope, :reason, :since);
 
 -- name: parked
--- What is parked, oldest first.
-SELECT id, envelope, reason, since FROM parked ORDER BY id;
+-- What is parked behind this row, oldest first; for this reason, or for any.
+SELECT id, envelope, since FROM parked WHERE id > :after AND :reason IN ('', reason) ORDER BY id LIMIT :limit;
 
 -- name: unpark
 -- It was judged, or its 30 days are over.

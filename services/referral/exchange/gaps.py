@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from contracts.node_statement import MAX_IDS
 from referral.casework.case import Case
-from referral.casework.history import History
 from referral.exchange import correspondence
 from referral.exchange.deliveries import SQL, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from contracts.node_statement import GapRequest
+    from referral.casework.history import History
     from referral.node import Node
     from referral.store import Cursor, Stored
 
@@ -72,11 +71,9 @@ class Gaps:
 
     def _ask_in(self, cursor: Cursor, case_id: str, gaps: list[tuple[str, int]], now: datetime) -> None:
         history = self._node.history(case_id)
-        if history is None:
-            return
         wanted: dict[str, list[str]] = {}
         for content_id, asked in gaps:
-            for agency in self._whom(history, content_id, asked):
+            for agency in self._whom(history, content_id, asked) if history is not None else ():
                 wanted.setdefault(agency, []).append(content_id)
             pause = int(PAUSES[min(asked, len(PAUSES) - 1)].total_seconds())
             row = {"case_id": case_id, "content_id": content_id, "next_at": seconds(now) + pause}
@@ -93,28 +90,34 @@ class Gaps:
         return sorted({*named, *members} - {self._node.agency})
 
 
-def answer_gap(node: Node, cursor: Cursor, asker: str, request: GapRequest, case: Case | None) -> None:
+def entitled(node: Node, history: History, asker: str, ids: Iterable[str]) -> list[str]:
+    """Return the ids that the asker may have.
+
+    It was named in the content, wrote it, is a member and it is core, or has left and it lies in the past of that.
+    """
+    standing, kinds = history.standing, node.procedure.kinds
+    if asker in standing.members():
+        common = set(standing.verdicts)
+    else:
+        left = standing.registers.get(f"member:{asker}")
+        common = set().union(*({tip, *standing.past(tip)} for tip in left.tips)) if left is not None else set()
+    found = []
+    for content_id in ids:
+        entry = history.entry(content_id)
+        if entry is None:
+            continue
+        content, kind = entry.content, kinds.get(entry.content.kind)
+        named = asker == content.sender or any(one.agency == asker for one in content.audience)
+        if named or (content_id in common and kind is not None and kind.core):
+            found.append(content_id)
+    return found
+
+
+def answer_gap(cursor: Cursor, asker: str, case_id: str, ids: list[str], now: datetime) -> None:
     """Owe the asker what it is entitled to, within the limit of its hour; say nothing of the rest."""
-    if case is None:
-        return
-    now = node.now()
-    ids = list(_entitled(node, asker, request, case))
     hour = {"asker": asker, "hour": seconds(now) // 3600}
     answered = cursor.execute(SQL["gap_ids_answered"], hour).fetchone()[0]
     ids = ids[: max(0, IDS_AN_HOUR - answered)]
     if ids:
         cursor.execute(SQL["count_gap_ids"], hour | {"ids": len(ids)})
-        correspondence.owe(cursor, asker, correspondence.RETURNED, [case.case, *ids], now)
-
-
-def _entitled(node: Node, asker: str, request: GapRequest, case: Case) -> Iterator[str]:
-    """Yield the ids that the asker may have: it was named in the content, wrote it, or is a member and it is core."""
-    member = asker in History(case, node.procedure).standing.members()
-    for content_id in request.ids:
-        entry = case.entries.get(content_id)
-        if entry is None:
-            continue
-        kind = node.procedure.kinds.get(entry.content.kind)
-        named = asker == entry.content.sender or any(one.agency == asker for one in entry.content.audience)
-        if named or (member and kind is not None and kind.core):
-            yield content_id
+        correspondence.owe(cursor, asker, correspondence.RETURNED, [case_id, *ids], now)

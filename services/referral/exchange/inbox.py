@@ -10,23 +10,27 @@ reads its inbox, by the store's lock; no consumer groups (reliability.md 3).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import b64
-from referral.exchange.alarms import raise_alarm
-from referral.exchange.batch import Batch
+from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
+from referral.exchange.batch import CANNOT_HANDLE, FAILED, NOT_NAMED, Batch
 from referral.exchange.broker import PositionLost
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.position import START, Position, Reset, verify_position
 from referral.store import Tracking
+from referral.store.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from referral.exchange.broker import Broker, Record
     from referral.node import Node
 
 LIMIT: Final = 128
+PARKED_AT_ONCE: Final = 32
+TRIES: Final = 5
 PARTITION: Final = 0
 BROKER_RESET: Final = "broker-reset"
 
@@ -55,9 +59,9 @@ class Inbox:
         records, self._ahead = self._ahead or await self._read(0.0), ()
         if not records:
             return 0
-        self._store(records)
+        stored = self._store(records)
         self._position = Position.of(records[-1])
-        return len(records) + self.retry_parked()
+        return len(records) + (self.retry_parked(NOT_NAMED) if stored else 0)
 
     async def listen(self, wait: float) -> int:
         """Return once something came, or after `wait` seconds; how many records there are for the next turn.
@@ -109,20 +113,48 @@ class Inbox:
         self.begun_anew = True
         # The new incarnation is recorded. If we stop here the next start reads it from its first record.
 
-    def _store(self, records: Sequence[Record]) -> None:
-        batch = Batch(self._node)
-        for record in records:
-            batch.take(record.value)
-        batch.save(Tracking.of(self._name(), records[-1].offset, records[-1].value))
+    def _store(self, records: Sequence[Record]) -> int:
+        """Store a batch; return how many messages were new."""
 
-    def retry_parked(self) -> int:
-        """Try what is parked once more; what is older than 30 days is let go. Return how many were judged."""
+        def fill(batch: Batch) -> None:
+            for record in records:
+                batch.take(record.value)
+
+        return self._save(fill, Tracking.of(self._name(), records[-1].offset, records[-1].value)).stored
+
+    def _save(self, fill: Callable[[Batch], None], tracking: Tracking | None) -> Batch:
+        """Judge and save; where a command has changed a case meanwhile, judge again."""
+        for left in reversed(range(TRIES)):
+            batch = Batch(self._node)
+            fill(batch)
+            try:
+                batch.save(tracking)
+            except Conflict:
+                if not left:
+                    raise
+            else:
+                return batch
+        raise AssertionError  # the loop returns or raises
+
+    def retry_parked(self, reason: str = "") -> int:
+        """Try what is parked, for any reason or this one, once more; return how many were judged or too old to keep."""
+        judged, after = 0, 0
+        while rows := self._parked(after, reason):
+            after = rows[-1][0]
+            judged += self._save(partial(_try_again, rows), None).judged
+        if judged and not self._parked(0, FAILED):
+            with self._node.store.transaction() as cursor:
+                for alarm in standing_alarms(cursor):
+                    if alarm.code == CANNOT_HANDLE:
+                        end_alarm(cursor, alarm.code, alarm.case, alarm.subject, self._node.now())
+        return judged
+
+    def _parked(self, after: int, reason: str) -> list[tuple[int, bytes, int]]:
+        row = {"after": after, "reason": reason, "limit": PARKED_AT_ONCE}
         with self._node.store.reading() as cursor:
-            rows = cursor.execute(SQL["parked"]).fetchall()
-        if not rows:
-            return 0
-        batch = Batch(self._node)
-        for row, envelope, _reason, since in rows:
-            batch.retry(row, envelope, since)
-        batch.save(None)
-        return batch.judged
+            return cursor.execute(SQL["parked"], row).fetchall()
+
+
+def _try_again(rows: Sequence[tuple[int, bytes, int]], batch: Batch) -> None:
+    for row in rows:
+        batch.retry(*row)

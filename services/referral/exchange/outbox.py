@@ -7,19 +7,22 @@ from what is owed to partners, and a crash between the broker and the note of it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from contracts import node_statement
+from contracts.directory import NotDeclared, UnknownAgency
 from contracts.envelope import seal
 from contracts.refusal import Refusal
 from contracts.signing import MESSAGE, NODE_STATEMENT
-from referral.errors import CaseUnknown
+from referral.errors import CaseUnknown, MessageUnknown
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm
-from referral.exchange.broker import NotAllowed, TopicUnknown
+from referral.exchange.broker import BrokerError, NotAllowed, TopicUnknown
 from referral.exchange.deliveries import SQL, pause_after, seconds
-from referral.exchange.holdings import readable_by
+from referral.exchange.holdings import readable_by, shut_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +35,11 @@ if TYPE_CHECKING:
     from referral.store import Cursor
 
 BATCH: Final = 64
+log = structlog.get_logger()
 NO_KEY_PAUSE: Final = 3600  # seconds until a recipient without a key for today is looked at again
 NO_EPOCH_KEY: Final = "no-epoch-key"
 NO_TOPIC: Final = "no-topic"
+CANNOT_SEND: Final = "cannot-send"
 NO_TOPIC_PAUSE: Final = 60  # seconds until a topic that is missing or forbidden is tried again
 
 
@@ -48,6 +53,15 @@ class Copy:
     copies: int
     topic: str
     envelope: bytes
+    held_back: int
+
+
+@dataclass(slots=True)
+class Put:
+    """What became of an append: topics that took theirs, and topics that are missing or forbidden; the rest waits."""
+
+    taken: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +82,16 @@ class Outbox:
         """Send for `node` through `broker`."""
         self._node = node
         self._broker = broker
+        self._last_away = ""
+        self._away: BrokerError | None = None
 
     async def turn(self) -> int:
         """Publish one batch of copies and one of node statements; return how many envelopes the broker took."""
-        return await self._messages() + await self._statements()
+        self._away = None
+        done = await self._messages() + await self._statements()
+        if self._away is not None:
+            raise self._away
+        return done
 
     async def _messages(self) -> int:
         now = self._node.now()
@@ -79,40 +99,45 @@ class Outbox:
             rows = cursor.execute(SQL["due_deliveries"], {"now": seconds(now), "limit": BATCH}).fetchall()
         read: dict[str, History] = {}
         copies = [copy for row in rows if (copy := self._copy(row, now, read)) is not None]
-        taken = await self._append((copy.topic, copy.envelope) for copy in copies)
+        put = await self._append((copy.topic, copy.envelope) for copy in copies)
         # The broker holds the copies. If we stop here they go out again: the recipient knows them by their content id.
         if copies:
             with self._node.store.transaction() as cursor:
                 for copy in copies:
-                    self._note(cursor, copy, now, taken=copy.topic in taken)
-        return sum(copy.topic in taken for copy in copies)
+                    self._note(cursor, copy, now, put)
+        return sum(copy.topic in put.taken for copy in copies)
 
-    def _note(self, cursor: Cursor, copy: Copy, now: datetime, *, taken: bool) -> None:
+    def _note(self, cursor: Cursor, copy: Copy, now: datetime, put: Put) -> None:
         row: dict[str, object] = {"content_id": copy.content_id, "recipient": copy.recipient}
-        if taken:
+        if copy.topic in put.taken:
             pause = pause_after(copy.content_id, copy.recipient, copy.copies + 1)
-            cursor.execute(SQL["copy_sent"], row | {"now": seconds(now), "next_at": seconds(now) + pause})
+            row |= {"now": seconds(now), "next_at": seconds(now) + pause, "held_back": copy.held_back}
+            cursor.execute(SQL["copy_sent"], row)
+            end_alarm(cursor, CANNOT_SEND, copy.case, f"{copy.content_id} {copy.recipient}", now)
             for code in (NO_EPOCH_KEY, NO_TOPIC):
                 end_alarm(cursor, code, "", copy.recipient, now)
-        else:
+        elif copy.topic in put.refused:
             cursor.execute(SQL["postpone_delivery"], row | {"next_at": seconds(now) + NO_TOPIC_PAUSE})
             raise_alarm(cursor, NO_TOPIC, "", copy.recipient, now)
 
     def _copy(self, row: tuple[str, str, str, int, int], now: datetime, read: dict[str, History]) -> Copy | None:
         """Seal one copy; a recipient without a key for today waits, and a person is told."""
         content_id, recipient, case_id, _version, copies = row
-        history = read.get(case_id) or read.setdefault(case_id, self._history(case_id))
-        entry = history.entry(content_id)
-        if entry is None:
-            return None
-        sections = readable_by(self._node, history, entry, recipient)
-        letter = Letter(MESSAGE, entry.skid, entry.signature, entry.content.raw, sections)
         try:
+            history = read.get(case_id) or read.setdefault(case_id, self._history(case_id))
+            entry = history.entry(content_id)
+            if entry is None:
+                raise MessageUnknown
+            sections = readable_by(self._node, history, entry, recipient)
+            letter = Letter(MESSAGE, entry.skid, entry.signature, entry.content.raw, sections)
             topic, envelope = self._seal(recipient, letter, now)
-        except Refusal:
-            self._postpone(content_id, recipient, now)
+            held_back = shut_to(self._node, history, entry, recipient) if sections else 0
+        except Refusal as refused:
+            keyless = isinstance(refused, NoEpochKey | UnknownAgency | NotDeclared)
+            alarm = (NO_EPOCH_KEY, "", recipient) if keyless else (CANNOT_SEND, case_id, f"{content_id} {recipient}")
+            self._postpone(content_id, recipient, now, alarm)
             return None
-        return Copy(content_id, recipient, case_id, copies, topic, envelope)
+        return Copy(content_id, recipient, case_id, copies, topic, envelope, held_back)
 
     def _history(self, case_id: str) -> History:
         history = self._node.history(case_id)
@@ -139,59 +164,76 @@ class Outbox:
         )
         return agency.capabilities.topic, envelope
 
-    def _postpone(self, content_id: str, recipient: str, now: datetime) -> None:
+    def _postpone(self, content_id: str, recipient: str, now: datetime, alarm: tuple[str, str, str]) -> None:
         with self._node.store.transaction() as cursor:
             row = {"content_id": content_id, "recipient": recipient, "next_at": seconds(now) + NO_KEY_PAUSE}
             cursor.execute(SQL["postpone_delivery"], row)
-            raise_alarm(cursor, NO_EPOCH_KEY, "", recipient, now)
+            raise_alarm(cursor, *alarm, now)
 
     async def _statements(self) -> int:
         now = self._node.now()
         with self._node.store.reading() as cursor:
             waiting = correspondence.due(cursor, BATCH)
-            made = list(correspondence.bodies(self._node, cursor, waiting))
-        sealed = [made_up for recipient, body in made if (made_up := self._statement(recipient, body, now)) is not None]
-        await self._append(sealed)
+            made = self._bodies(cursor, waiting)
+        sealed = {one: found for one in made if (found := self._statement(*one, now)) is not None}
+        put = await self._append(sealed.values())
         # The broker holds the statements. If we stop here they go out again: each is idempotent, and one for a topic
         # that is not there is let go, because its partner asks again.
+        left = {recipient for (recipient, _), (topic, _) in sealed.items() if topic not in put.taken | put.refused}
         if waiting:
             with self._node.store.transaction() as cursor:
-                for one in waiting:
-                    cursor.execute(SQL["statement_sent"], {"id": one.row})
-        return len(sealed)
+                for one in (one for one in waiting if one.recipient not in left):
+                    cursor.execute(SQL["statement_sent"], {"id": one.row, "asked": one.asked})
+        return sum(topic in put.taken for topic, _ in sealed.values())
+
+    def _bodies(self, cursor: Cursor, waiting: list[correspondence.Due]) -> list[tuple[str, node_statement.Body]]:
+        """Return what is to be said; where one thing cannot be said, the others are."""
+        try:
+            return list(correspondence.bodies(self._node, cursor, waiting))
+        except Refusal:
+            if len(waiting) == 1:
+                log.warning("statement-failed", type=waiting[0].type)
+                return []
+        return [found for one in waiting for found in self._bodies(cursor, [one])]
 
     def _statement(self, recipient: str, body: node_statement.Body, now: datetime) -> tuple[str, bytes] | None:
-        """Sign and seal a node statement; one for a partner without keys is let go, it will ask again."""
-        raw = node_statement.compose(
-            network=self._node.network.name,
-            sender=self._node.agency,
-            recipient=recipient,
-            body=body,
-            sent_at=now,
-            salt=self._node.draw(32),
-        )
-        signed = self._node.sign(NODE_STATEMENT, raw)
+        """Sign and seal a node statement; one that cannot be made, or for a partner without keys, is let go."""
         try:
+            raw = node_statement.compose(
+                network=self._node.network.name,
+                sender=self._node.agency,
+                recipient=recipient,
+                body=body,
+                sent_at=now,
+                salt=self._node.draw(32),
+            )
+            signed = self._node.sign(NODE_STATEMENT, raw)
             return self._seal(recipient, Letter(NODE_STATEMENT, signed.skid, signed.signature, raw), now)
-        except Refusal:
+        except Refusal as refused:
+            log.warning("statement-failed", error=type(refused).__name__)
             return None
 
-    async def _append(self, envelopes: Iterable[tuple[str, bytes]]) -> set[str]:
-        """Hand everything to the broker, one append for each topic, in order; return the topics that took it.
+    async def _append(self, envelopes: Iterable[tuple[str, bytes]]) -> Put:
+        """Hand everything to the broker, one append for each topic, in order; say which topics took it.
 
-        A topic that is missing or forbidden holds up nobody else; a broker that is away is the caller's to wait for.
+        A topic that is missing or forbidden holds up nobody else. After a first topic for which the broker is away the
+        others are left for the next turn, in which that topic comes last.
         """
         by_topic: dict[str, list[bytes]] = {}
         for topic, envelope in envelopes:
             by_topic.setdefault(topic, []).append(envelope)
-        taken = set[str]()
-        for topic, batch in by_topic.items():
+        put = Put()
+        for topic in sorted(by_topic, key=lambda topic: topic == self._last_away):
             try:
-                await self._broker.append(topic, batch)
+                await self._broker.append(topic, by_topic[topic])
             except (TopicUnknown, NotAllowed):
-                continue
-            taken.add(topic)
-        return taken
+                put.refused.add(topic)
+            except BrokerError as away:
+                self._last_away, self._away = topic, away
+                break
+            else:
+                put.taken.add(topic)
+        return put
 
 
 class NoEpochKey(Refusal):
