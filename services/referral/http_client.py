@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from contracts.encoding import b64, compact
+from contracts.encoding import b64, compact, parse
+from contracts.refusal import FormatRefused
 from referral.following.proofs import NotaryAway, NotaryRefused
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ class NotaryClient:
         body = compact({"entries": [b64(entry) for entry in entries]})
         headers = {"content-type": "application/json", **self._sign("POST", ENTRIES, body)}
         answer = await self._ask("POST", ENTRIES, content=body, headers=headers)
-        indices = answer.json().get("indices")
-        if (
-            not isinstance(indices, list)
-            or len(indices) != len(entries)
-            or not all(isinstance(i, int) for i in indices)
-        ):
+        try:
+            found = parse(answer.content, MAX_ANSWER)
+        except FormatRefused:
+            raise NotaryAway from None
+        indices = found.get("indices")
+        if not isinstance(indices, list) or len(indices) != len(entries) or not all(map(_is_index, indices)):
             raise NotaryAway
         return indices
 
@@ -77,3 +78,7 @@ class NotaryClient:
         if not answer.is_success or len(answer.content) > MAX_ANSWER:
             raise NotaryAway
         return answer
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from contracts.refusal import Refusal
+from referral.casework.case import Case
 from referral.exchange import correspondence
-from referral.exchange.alarms import end_alarm, raise_alarm
+from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
 from referral.exchange.broker import BrokerError
 from referral.exchange.deliveries import SQL, Deliveries, seconds
 from referral.exchange.gaps import Gaps
@@ -26,9 +27,9 @@ from referral.exchange.outbox import Outbox
 from referral.following.clocks import Clocks
 from referral.following.follower import Follower, catch_up_together
 from referral.following.proofs import LogClient, NotaryAway
-from referral.following.views import SQL as VIEWS
-from referral.following.views import Views
+from referral.following.views import MESSAGES, Views
 from referral.following.witnessing import Witnessing
+from referral.store import Stored, Unreadable
 from referral.vault import first_day_kept
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Worker:
         )
         self.broker_away = False
         self.notary_away = False
+        self._noted: dict[str, bool] = {}
         self._day: datetime | None = None
         self._listening: asyncio.Future[Any] | None = None
 
@@ -188,65 +190,85 @@ class Worker:
             done = await work()
         except BrokerError as away:
             self.inbox.forget_position()
-            self._note(BROKER_AWAY, type(away).__name__, self.broker_away, now_away=True)
             self.broker_away = True
+            self._note(BROKER_AWAY, type(away).__name__, now_away=True)
             return 0
-        self._note(BROKER_AWAY, "", self.broker_away, now_away=False)
         self.broker_away = False
+        self._note(BROKER_AWAY, "", now_away=False)
         return done
 
     async def _with_notary(self) -> int:
         try:
             done = await self.witnessing.turn()
         except (NotaryAway, Refusal) as away:
-            self._note(NOTARY_AWAY, type(away).__name__, self.notary_away, now_away=True)
             self.notary_away = True
+            self._note(NOTARY_AWAY, type(away).__name__, now_away=True)
             return 0
-        self._note(NOTARY_AWAY, "", self.notary_away, now_away=False)
         self.notary_away = False
+        self._note(NOTARY_AWAY, "", now_away=False)
         return done
 
-    def _note(self, code: str, why: str, was_away: bool, *, now_away: bool) -> None:
-        """Log and alarm when a neighbour goes or comes back, once each."""
-        if was_away == now_away:
+    def _note(self, code: str, why: str, *, now_away: bool) -> None:
+        """Log and alarm when a neighbour goes or comes back, once each; its alarm may stand from before our start."""
+        before = self._noted.get(code)
+        if before == now_away:
             return
+        self._noted[code] = now_away
         with self._node.store.transaction() as cursor:
             if now_away:
                 raise_alarm(cursor, code, "", "", self._node.now())
             else:
                 end_alarm(cursor, code, "", "", self._node.now())
-        log.warning("neighbour", what=code, why=why or "back")
+        if now_away or before is not None:
+            log.warning("neighbour", what=code, why=why or "back")
 
     # -- once a day --------------------------------------------------------------------------------------------------
 
     def _daily(self) -> int:
         """Destroy old epoch keys, try what is parked, tell partners what we hold; at the start and once a day."""
         now = self._node.now()
-        if self._day is not None and now < self._day + EVERY_DAY:
+        if self._day is not None and self._day <= now < self._day + EVERY_DAY:
             return 0
-        first = self._day is None
-        self._day = now
+        first, self._day = self._day is None, now
+        judged = self.inbox.retry_parked()  # before a key goes that one of them may need
         self._node.vault.destroy_epoch_keys(first_day_kept(now.astimezone(UTC).date()))
         self._node.vault.rewrap()
-        judged = self.inbox.retry_parked()
-        self._collect_orphans()
+        if not first:
+            self._collect_orphans()
         self._look_at_epoch_keys(now)
+        with self._node.store.transaction() as cursor:
+            for name in ("unstick_deliveries", "unstick_gaps"):
+                cursor.execute(SQL[name], {"now": seconds(now)})
         return judged + (0 if first else self._sync(now))
 
     def _collect_orphans(self) -> None:
-        """Destroy section keys that no event names, a week after they were made."""
-        with self._node.store.reading() as cursor:
-            known = {row[0] for row in cursor.execute(VIEWS["message_ids"])}
+        """Destroy section keys that no event names, a week after they were made.
+
+        The events say what is named, never a list: a list may be empty because it is being rebuilt.
+        """
+        store, position = self._node.store, 0
+        known = set[str]()
+        while position < store.last_position():
+            page = store.page(position, topics=MESSAGES)
+            if any(isinstance(item, Unreadable) for item in page.items):
+                return  # what cannot be read may name a key: nothing is destroyed
+            events = [item.event for item in page.items if isinstance(item, Stored)]
+            known |= {one.content_id for one in events if isinstance(one, Case.MessageSent | Case.MessageReceived)}
+            position = page.end
         self._node.vault.collect_orphans(known)
 
     def _look_at_epoch_keys(self, now: datetime) -> None:
         """Tell a person five days before a partner's published keys, or our own, end (reliability.md 2)."""
         last_day = now.astimezone(UTC).date() + KEYS_ENDING
-        wanted = {partner for _, partner in self.views.shared_cases()} | {self._node.agency}
+        directory = self._node.directory
+        wanted = {partner for _, partner in self.views.shared_cases()} & directory.agencies.keys() | {self._node.agency}
+        ending = {agency for agency in wanted if directory.epoch_key(agency, last_day) is None}
         with self._node.store.transaction() as cursor:
-            for agency in sorted(wanted):
-                change = end_alarm if self._node.directory.epoch_key(agency, last_day) is not None else raise_alarm
-                change(cursor, EPOCH_KEYS_ENDING, "", agency, now)
+            for alarm in standing_alarms(cursor):
+                if alarm.code == EPOCH_KEYS_ENDING and alarm.subject not in ending:
+                    end_alarm(cursor, EPOCH_KEYS_ENDING, "", alarm.subject, now)
+            for agency in sorted(ending):
+                raise_alarm(cursor, EPOCH_KEYS_ENDING, "", agency, now)
 
     def _sync(self, now: datetime) -> int:
         """Owe each partner of a shared case our heads (standing.md 5)."""
