@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -24,6 +25,8 @@ from referral.cli.running import NodeRefused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+HYPHENED: Final = re.compile(r"-[A-Za-z0-9_-]{21}")
+TAKES_AN_ID: Final = ("--case", "--message", "--key")
 STOPPED: Final = 130  # what a shell gives a program that was interrupted
 
 app = typer.Typer(
@@ -67,7 +70,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _hyphened(list(sys.argv[1:] if arguments is None else arguments))
     asked = Asked()
     try:
         return int(app(given, prog_name="referral", standalone_mode=False, obj=asked) or 0)
@@ -88,6 +91,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, a person reads a sentence and no traceback
         sentence = f"Something went wrong that nobody foresaw ({type(error).__name__}); `referral doctor` may say what."
         return _refused("internal", sentence, "", asked)
+
+
+def _hyphened(given: list[str]) -> list[str]:
+    """Let no case id pass for an option: one in 64 begins with a hyphen, and goes last, behind `--`."""
+    cases = [
+        place
+        for place, text in enumerate(given)
+        if HYPHENED.fullmatch(text) and (not place or given[place - 1] not in TAKES_AN_ID)
+    ]
+    if not cases or "--" in given:
+        return given
+    return [*(text for place, text in enumerate(given) if place not in cases), "--", *(given[one] for one in cases)]
 
 
 def _refused(code: str, sentence: str, rule: str, asked: Asked) -> int:
