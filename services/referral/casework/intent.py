@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts import encoding
+from contracts import encoding, shape
 from contracts.content import BASES, PRIORITIES
 from contracts.refusal import FormatRefused
+from contracts.vocabulary import Function, MemberRole, SideRole
+from referral.casework.rules import RULES
 from referral.errors import ReferralRefusal
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ KEYS: Final = frozenset(
         *("supersedes", "occurred_at", "reasons", "attested"),
     )
 )
+ROLES: Final = (*MemberRole, *SideRole)
+RULE_IDS: Final = tuple(dict.fromkeys(rule.id for rule in RULES))
 
 
 class IntentRefused(ReferralRefusal):
@@ -90,14 +94,14 @@ class Intent:
             kind=kind,
             act=_read(value, "act", _object, {}),
             sections=_read(value, "sections", _sections, {}),
-            function=_read(value, "function", _text, "focal-point"),
-            role=_read(value, "role", _text, ""),
+            function=_read(value, "function", _function, "focal-point"),
+            role=_read(value, "role", _role, ""),
             to=_read(value, "to", _roles, {}),
             basis=_read(value, "basis", _one_of(BASES), "consent"),
             priority=_read(value, "priority", _one_of(PRIORITIES), "normal"),
             respond_by=_read(value, "respond_by", encoding.instant, None),
-            in_reply_to=_read(value, "in_reply_to", _text, None),
-            supersedes=_read(value, "supersedes", _text, None),
+            in_reply_to=_read(value, "in_reply_to", shape.ID, None),
+            supersedes=_read(value, "supersedes", shape.ID, None),
             occurred_at=_read(value, "occurred_at", encoding.instant, None),
             reasons=_read(value, "reasons", _reasons, ()),
             attested=_read(value, "attested", _attested, ()),
@@ -134,8 +138,13 @@ def _one_of(codes: tuple[str, ...]) -> Callable[[object], str]:
     return read
 
 
+_function: Final = _one_of(tuple(Function))
+_role: Final = _one_of(ROLES)
+_rule: Final = _one_of(RULE_IDS)
+
+
 def _roles(value: object) -> dict[str, str]:
-    return {encoding.agency_name(agency): _text(role) for agency, role in _object(value).items()}
+    return {encoding.agency_name(agency): _role(role) for agency, role in _object(value).items()}
 
 
 def _sections(value: object) -> dict[str, Chosen]:
@@ -167,14 +176,14 @@ def _rows(value: object, required: tuple[str, ...], optional: tuple[str, ...] = 
 
 
 def _reasons(value: object) -> tuple[Override, ...]:
+    """Read coded reasons: a rule's id, a code in words, a function; a name has no place in any of them."""
     rows = _rows(value, ("rule", "reason"), ("second",))
-    return tuple(Override(*(_text(row[name]) for name in row if name in row)) for row in map(_ordered, rows))
-
-
-def _ordered(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("rule", "reason", "second") if name in row}
+    return tuple(
+        Override(_rule(row["rule"]), shape.CODE(row["reason"]), _function(row["second"]) if "second" in row else "")
+        for row in rows
+    )
 
 
 def _attested(value: object) -> tuple[Attestation, ...]:
     rows = _rows(value, ("rule", "function", "date"))
-    return tuple(Attestation(_text(row["rule"]), _text(row["function"]), encoding.day(row["date"])) for row in rows)
+    return tuple(Attestation(_rule(row["rule"]), _function(row["function"]), encoding.day(row["date"])) for row in rows)
