@@ -6,7 +6,6 @@ Nothing here asks a rule: kinds, acts, `after`, sections and clocks are what the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts import node_statement
@@ -18,6 +17,7 @@ from referral.exchange.outbox import Letter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from contracts.content import Erased
     from nodes import Town
