@@ -1,4 +1,7 @@
-"""Console blocks of a page: commands behind `$`, the output that must be seen after them, and the exit code."""
+"""Console blocks of a page: commands behind `$`, the output that must be seen after them, and the exit code.
+
+A block of another language with `title="NAME"` is a file that the reader saves under that name before going on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-BLOCK = re.compile(r"^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r'^```(?:console|[a-z]+ title="(?P<name>[a-z0-9._-]+)")\n(?P<body>.*?)^```$', re.MULTILINE | re.DOTALL
+)
 EXITS = re.compile(r"\s+# exits (?P<code>\d)$")
 
 
@@ -31,13 +36,32 @@ class Command:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file that the reader saves."""
+
+    name: str
+    text: str
+
+
+def steps(page: Path) -> list[Command | Saved]:
+    """Return what a reader of a page does, in its order."""
+    found: list[Command | Saved] = []
+    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        found += [Saved(block["name"], block["body"])] if block["name"] else _commands(block["body"])
+    return found
+
+
 def commands(page: Path) -> list[Command]:
     """Return the commands of a page in their order."""
+    return [step for step in steps(page) if isinstance(step, Command)]
+
+
+def _commands(body: str) -> list[Command]:
     found = []
-    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
-        for chunk in re.split(r"^\$ ", block["body"], flags=re.MULTILINE)[1:]:
-            line, *expected = chunk.splitlines()
-            exits = EXITS.search(line)
-            seen = tuple(text for text in expected if text.strip() and text.strip() != "…")
-            found.append(Command(EXITS.sub("", line), int(exits["code"]) if exits else 0, seen))
+    for chunk in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+        line, *expected = chunk.splitlines()
+        exits = EXITS.search(line)
+        seen = tuple(text for text in expected if text.strip() and text.strip() != "…")
+        found.append(Command(EXITS.sub("", line), int(exits["code"]) if exits else 0, seen))
     return found

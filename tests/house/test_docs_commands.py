@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from house.checkout import ROOT
-from house.console import Command, commands
+from house.console import Command, Saved, commands, steps
 
 pytestmark = [pytest.mark.checkout, pytest.mark.xdist_group("pages")]
 
@@ -60,7 +60,10 @@ def test_every_command_of_a_page_does_what_the_page_says(
     page: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
-    for command in commands(page):
+    for command in steps(page):
+        if isinstance(command, Saved):
+            (tmp_path / command.name).write_text(command.text, encoding="utf-8")
+            continue
         if command.line == DEMO:
             made, ran = request.getfixturevalue("demo")
             shutil.copytree(made / "build", tmp_path / "build")
@@ -75,6 +78,12 @@ def test_a_page_is_read_as_commands_with_output_and_exit_code(tmp_path: Path) ->
     page = tmp_path / "page.md"
     page.write_text("```console\n$ echo a b\na …\n$ false  # exits 1\n```\n```sh\nnot run\n```\n", encoding="utf-8")
     assert commands(page) == [Command("echo a b", 0, ("a …",)), Command("false", 1, ())]
+
+
+def test_a_block_with_a_title_is_a_file_to_save(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text('```toml title="a.toml"\nx = 1\n```\n```console\n$ cat a.toml\nx = 1\n```\n', encoding="utf-8")
+    assert steps(page) == [Saved("a.toml", "x = 1\n"), Command("cat a.toml", 0, ("x = 1",))]
 
 
 def test_a_variable_stays_for_the_next_command_and_an_exit_code_too(tmp_path: Path) -> None:
