@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +23,7 @@ import httpx
 
 import plain_tlog
 from contracts.encoding import b64
-from contracts.network import Brokers, write_network
+from contracts.network import Brokers, Log, write_network
 from referral.api.tokens import new_token
 from referral.casework.case import Case
 from referral.exchange.embedded import EmbeddedBroker
@@ -30,7 +32,7 @@ from referral.exchange.provision import provision
 from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, VAULT_FOLDER, Settings, open_node
 from referral.play.clock import StageClock
 from referral.play.network import Place, Term, found_network
-from referral.play.notary import CLOCK_FILE, NotaryProcess, free_port, make_notary, policy_of
+from referral.play.notary import CLOCK_FILE, KeptPort, make_notary, policy_of
 from referral.vault import KeyFile, Vault
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from referral.play.journey import AgencyPart
 
 ON_CLOCK: Final = Path(__file__).with_name("up_on_clock.py")
+CLOCK_FILE: Final = "clock"
+ORIGIN: Final = "training.example/log"
+NOTARY: Final = (sys.executable, "-m", "notary.cli")
 PROGRAM: Final = (sys.executable, "-m", "referral.cli")  # as it ships, on the machine's clock
 STOP_SECONDS: Final = 30.0
 PAUSE: Final = 0.02  # seconds between two looks at another process
@@ -108,17 +113,7 @@ class NodeProcess:
 
     def _end(self, how: signal.Signals) -> int:
         process, self._process = self._process, None
-        if process is None:
-            return 0
-        process.send_signal(how)
-        try:
-            code = process.wait(STOP_SECONDS)
-        finally:
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
-        return code
+        return 0 if process is None else ended(process, how)
 
     def ask(self, method: str, path: str, body: Any = None, key: str = "") -> httpx.Response:
         """Return the node's answer, or raise `NodeAway`."""
@@ -144,6 +139,66 @@ class NodeProcess:
         return answer.json()
 
 
+class NotaryProgram:
+    """The notary of a network as `notary serve` runs it, on a port that stays its own while it is down."""
+
+    def __init__(self, folder: Path, clock_file: Path) -> None:
+        """Make a log in `folder`; nothing is started."""
+        self.folder = folder
+        self._clock_file = clock_file
+        self._port = socket.socket()
+        self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._port.bind(("127.0.0.1", 0))
+        command = [*NOTARY, "init", str(folder), "--origin", ORIGIN, "--json"]
+        made = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        self.log = Log(made["origin"], made["vkey"])
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        """Return where it listens: host and port."""
+        return f"127.0.0.1:{self._port.getsockname()[1]}"
+
+    def start(self, network: Path) -> None:
+        """Start it for the agencies of a root file, and return when it answers."""
+        options = ["--bind", self.address, "--network", str(network), "--interval", "0.05"]
+        settings = {"NOTARY_CLOCK_FILE": str(self._clock_file), "NOTARY_WINDOW": "86400"}
+        with self.folder.with_suffix(".log").open("a", encoding="utf-8") as complaints:
+            self._process = subprocess.Popen(
+                [*NOTARY, "serve", str(self.folder), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                env={**os.environ, **settings},
+            )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline(), self.folder.with_suffix(".log").read_text(encoding="utf-8")[-2000:]
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it; nothing happens where it does not run."""
+        process, self._process = self._process, None
+        if process is not None:
+            ended(process, how)
+
+    def close(self) -> None:
+        """End it for good."""
+        self.end(signal.SIGKILL)
+        self._port.close()
+
+
+def ended(process: subprocess.Popen[str], how: signal.Signals) -> int:
+    """End a process by its own id, in the end by SIGKILL, and return its exit code."""
+    process.send_signal(how)
+    try:
+        return process.wait(STOP_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
 @dataclass
 class Running:
     """Nodes by agency, their notary, and the one clock of all."""
@@ -151,8 +206,12 @@ class Running:
     folder: Path
     network: Network
     clock: StageClock
-    notary: NotaryProcess
+    notary: NotaryProgram
     nodes: dict[str, NodeProcess]
+
+    def start_notary(self) -> None:
+        """Start the notary with the root file of the first node."""
+        self.notary.start(next(iter(self.nodes.values())).folder / NETWORK_FILE)
 
     def quiet(self, case: str) -> bool:
         """Say whether every node holds the same of a case, and every message has the receipt of all who are named."""
@@ -216,9 +275,9 @@ def found(
 ) -> Running:
     """Make a network in `folder`, with its inboxes; nothing is started."""
     clock = StageClock(start, folder / CLOCK_FILE)
-    log, port = make_notary(folder / "notary"), free_port()
+    log, port = make_notary(folder / "notary"), KeptPort()
     brokers = Brokers((bootstrap,) if bootstrap else ())
-    place = Place(log, policy_of(log), f"http://127.0.0.1:{port}", brokers)
+    place = Place(log, policy_of(log), f"http://127.0.0.1:{port.number}", brokers)
     homes = {name: folder / "nodes" / name for name in agencies}
     vaults = {}
     for name, home in homes.items():
@@ -235,8 +294,7 @@ def found(
     asyncio.run(_provision(folder, bootstrap, topics))
     program = [sys.executable, str(ON_CLOCK), str(folder / CLOCK_FILE)]
     nodes = {name: NodeProcess(name, home, program, new_token(home)) for name, home in homes.items()}
-    first = next(iter(homes.values())) / NETWORK_FILE
-    return Running(folder, network, clock, NotaryProcess(folder / "notary", first, folder, port), nodes)
+    return Running(folder, network, clock, notary, nodes)
 
 
 async def _provision(folder: Path, bootstrap: str, topics: list[str]) -> None:
@@ -255,11 +313,11 @@ def running(
     """Make a network in `folder` and run it; whatever happens, no process of it is left."""
     made = found(folder, agencies, start, end, bootstrap)
     try:
-        made.notary.start()
+        made.start_notary()
         for node in made.nodes.values():
             node.start()
         yield made
     finally:
         for node in made.nodes.values():
             node.kill()
-        made.notary.stop(signal.SIGKILL)
+        made.notary.close()

@@ -83,13 +83,12 @@ async def _played(
     processes: bool,
     verbose: bool,
 ) -> Outcome:
-    progress("making a network")
-    stage = await build(journey, place, choice, processes=processes)
-
     def told(done: Done) -> None:
         progress(f"step {done.step} of {len(journey.step)}: {done.line}")
 
+    progress("making a network")
     with logs_into(place / BACKSTAGE / "nodes.log"):
+        stage = await build(journey, place, choice, processes=processes)
         try:
             await stage.open()
             return await Director(journey, stage, told, accounts=verbose).play()

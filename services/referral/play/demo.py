@@ -115,8 +115,8 @@ async def play_demo(folder: Path, choice: BrokerChoice, progress: Callable[[str]
     """Play the demo in `folder`, which is there and empty."""
     journey = demo_journey()
     progress("making a network of three agencies and a notary")
-    stage = await build(journey, folder, choice)
     with logs_into(folder / BACKSTAGE / "nodes.log"):
+        stage = await build(journey, folder, choice)
         try:
             await stage.open()
             steps = len(journey.step)

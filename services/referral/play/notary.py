@@ -26,7 +26,6 @@ CLOCK_FILE: Final = "clock"
 INTERVAL: Final = "0.05"  # seconds between two checkpoints: a journey does not wait for a real second
 WINDOW: Final = "86400"  # seconds that a request's time may be off: clocks of a journey may be wrong by hours
 STOP: Final = 15.0
-TRIES: Final = 3
 
 
 class NotaryNotStarted(Refusal):
@@ -51,17 +50,28 @@ def policy_of(log: Log) -> str:
     return f"log {log.key}\nquorum none\n"
 
 
-def free_port() -> int:
-    """Return a port of the loopback address on which nobody listens now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+class KeptPort:
+    """A port of the loopback address that stays ours: nobody else is given it while a notary is down or not up yet.
+
+    A socket that is bound and does not listen keeps it; with SO_REUSEADDR on both sides the notary may listen there.
+    """
+
+    def __init__(self) -> None:
+        """Take a free one."""
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        self.number: int = self._socket.getsockname()[1]
+
+    def close(self) -> None:
+        """Let it go."""
+        self._socket.close()
 
 
 class NotaryProcess:
     """One notary: `folder` holds its log, `network` says who may submit, `backstage` has the `clock` and its log."""
 
-    def __init__(self, folder: Path, network: Path, backstage: Path, port: int) -> None:
+    def __init__(self, folder: Path, network: Path, backstage: Path, port: KeptPort) -> None:
         """Describe it; nothing is started yet."""
         self._folder, self._network, self._backstage, self._port = folder, network, backstage, port
         self._process: subprocess.Popen[str] | None = None
@@ -69,13 +79,13 @@ class NotaryProcess:
     @property
     def url(self) -> str:
         """Return where it listens."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._port.number}"
 
     def start(self) -> None:
         """Start it and return when it answers requests, or raise `NotaryNotStarted`."""
         settings = {"NOTARY_CLOCK_FILE": str(self._backstage / CLOCK_FILE), "NOTARY_WINDOW": WINDOW}
         serve = _program("serve")
-        options = ["--bind", f"127.0.0.1:{self._port}", "--network", str(self._network), "--interval", INTERVAL]
+        options = ["--bind", f"127.0.0.1:{self._port.number}", "--network", str(self._network), "--interval", INTERVAL]
         with (self._backstage / "notary.log").open("a", encoding="utf-8") as complaints:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
                 [*serve, str(self._folder), *options],
@@ -105,6 +115,11 @@ class NotaryProcess:
         if process.stdout is not None:
             with contextlib.suppress(OSError):
                 process.stdout.close()
+
+    def close(self) -> None:
+        """End it for good, and let its port go."""
+        self.stop()
+        self._port.close()
 
 
 def _program(command: str) -> list[str]:

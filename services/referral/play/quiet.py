@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @contextmanager
 def logs_into(path: Path) -> Iterator[None]:
     """Write what this process logs to `path` while the block runs; as it was afterwards."""
+    path.parent.mkdir(exist_ok=True)
     before = structlog.get_config()
     root = logging.getLogger()
     with path.open("a", encoding="utf-8") as file:

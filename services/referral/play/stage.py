@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from contracts.network import Brokers, write_network
 from contracts.procedure import procedure
+from contracts.refusal import Refusal
 from referral.api.tokens import new_token
+from referral.exchange.broker import BrokerError
 from referral.exchange.embedded import EmbeddedBroker
 from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, Settings
 from referral.play.apart import ApartPlayer
@@ -20,7 +22,7 @@ from referral.play.cast import HousePlayer
 from referral.play.clock import StageClock
 from referral.play.lines import KeyholdersSight, Line, Trouble
 from referral.play.network import Place, Term, found_network, new_vault
-from referral.play.notary import CLOCK_FILE, NotaryProcess, free_port, make_notary, policy_of
+from referral.play.notary import CLOCK_FILE, KeptPort, NotaryProcess, make_notary, policy_of
 from referral.vault import KeyFile
 from referral.wiring import make_broker, notary_client
 
@@ -40,6 +42,12 @@ NOTARY: Final = "notary"
 BROKER_FILE: Final = "broker.sqlite"
 TOKEN_FILE: Final = "token"  # noqa: S105 - the name of a file
 BACKSTAGE: Final = ".stage"  # the clock and the notary's complaints: of no use after the journey
+
+
+class BrokerNotThere(Refusal):
+    """The broker of this journey does not answer; start it, or play on the embedded one."""
+
+    code = "broker-not-there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Stage:
         for player in self.players.values():
             await player.stop()
         await self.broker.close()
-        self.notary.stop()
+        self.notary.close()
         for vault in self.vaults.values():
             vault.close()
 
@@ -89,27 +97,22 @@ async def build(journey: Journey, folder: Path, choice: BrokerChoice, *, process
 
     With `processes` each node is to run in a process of its own.
     """
-    times = journey.times()
-    (folder / BACKSTAGE).mkdir()
+    (folder / BACKSTAGE).mkdir(exist_ok=True)
     clock = StageClock(journey.journey.start, folder / BACKSTAGE / CLOCK_FILE)
-    log = make_notary(folder / NOTARY)
-    port = free_port()
-    place = Place(log, policy_of(log), f"http://127.0.0.1:{port}", _brokers(choice))
+    log, port = make_notary(folder / NOTARY), KeptPort()
+    place = Place(log, policy_of(log), f"http://127.0.0.1:{port.number}", _brokers(choice))
     vaults = {name: _new_vault(folder / NODES / name, clock, journey.skew(name)) for name in journey.agencies}
-    network = found_network(journey.agencies, vaults, Term(times[0], times[-1]), place)
-    raw = write_network(network)
-    for name in journey.agencies:
-        home = folder / NODES / name
-        (home / NETWORK_FILE).write_bytes(raw)
-        choice.settings(name, folder).write(home)
-        _keep_token(home)
+    network = _founded(journey, folder, choice, vaults, place)
     first = folder / NODES / next(iter(journey.agencies))
     notary = NotaryProcess(folder / NOTARY, first / NETWORK_FILE, folder / BACKSTAGE, port)
     directory = network.directory()
     sight = KeyholdersSight(network, directory, procedure(journey.journey.procedure), vaults)
-    owners = {directory.agency(name).capabilities.topic: name for name in journey.agencies}
-    trouble = Trouble(sight, owners)
-    broker = await _provisioned(choice, folder, clock, list(owners))
+    trouble = Trouble(sight, {directory.agency(name).capabilities.topic: name for name in journey.agencies})
+    try:
+        broker = await _provisioned(choice, folder, clock, list(trouble.owners))
+    except BrokerError:
+        port.close()
+        raise BrokerNotThere from None
     players: dict[str, Player] = {}
     for name in journey.agencies:
         home, skew, unlock = folder / NODES / name, journey.skew(name), KeyFile(folder / NODES / name / KEY_FILE)
@@ -120,6 +123,21 @@ async def build(journey: Journey, folder: Path, choice: BrokerChoice, *, process
             line = _line(name, choice.settings(name, folder), clock, trouble)
             players[name] = HousePlayer(name, home, unlock, clock.behind(skew), broker=line, notary=notary_client)
     return Stage(folder, clock, network, players, trouble, notary, broker, vaults)
+
+
+def _founded(
+    journey: Journey, folder: Path, choice: BrokerChoice, vaults: Mapping[str, Vault], place: Place
+) -> Network:
+    """Make the network and write what each node's folder needs beside its vault."""
+    times = journey.times()
+    network = found_network(journey.agencies, vaults, Term(times[0], times[-1]), place)
+    raw = write_network(network)
+    for name in journey.agencies:
+        home = folder / NODES / name
+        (home / NETWORK_FILE).write_bytes(raw)
+        choice.settings(name, folder).write(home)
+        _keep_token(home)
+    return network
 
 
 def _new_vault(home: Path, clock: StageClock, skew: timedelta) -> Vault:
