@@ -10,7 +10,10 @@ import pytest
 from house.checkout import ROOT
 from notary.api import problems as notary_problems
 from notary.config import Settings as NotarySettings
+from referral import worker
 from referral.api import problems
+from referral.exchange import answers, batch, deliveries, inbox, outbox
+from referral.following import clocks, witnessing
 from referral.opening import Settings
 
 pytestmark = pytest.mark.checkout
@@ -54,3 +57,14 @@ def test_every_field_of_a_content_is_on_the_page_of_the_wire() -> None:
     fields_of_content |= {"sent_at", "respond_by", "priority", "basis", "consents", "act", "guards", "sections", "seen"}
     assert fields_of_content - set(named) == set()
     assert [name for name in sorted(fields_of_content | {"salt", "format"}) if f"`{name}`" not in told] == []
+
+
+def test_every_alarm_is_in_the_reference() -> None:
+    known = {
+        *(answers.UNEQUAL, answers.SILENCE, answers.NOT_ERASED),
+        *(outbox.NO_EPOCH_KEY, outbox.NO_TOPIC, outbox.CANNOT_SEND),
+        *(inbox.BROKER_RESET, batch.CANNOT_HANDLE, deliveries.NO_RECEIPT, witnessing.LOG_REWRITTEN),
+        *(*clocks.CODES.values(), clocks.MISSION_SILENT, clocks.NOT_ALERTED, clocks.BREACH, clocks.CLOCK_FAILED),
+        *(worker.BROKER_AWAY, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
+    }
+    assert known == set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))
