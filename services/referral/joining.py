@@ -19,6 +19,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
+from contracts import shape
 from contracts.network import (
     Brokers,
     Governors,
@@ -28,6 +29,7 @@ from contracts.network import (
     read_network,
     write_network,
 )
+from contracts.refusal import FormatRefused
 from contracts.signing import fingerprint, public_signing
 from contracts.statements import (
     MAX_DAYS,
@@ -229,6 +231,10 @@ class Founding:
 
 def _new_network(founding: Founding, governor: bytes) -> Network:
     """Return a training network of nobody, with one governor."""
+    try:
+        shape.NETWORK(founding.name)
+    except FormatRefused as refused:
+        raise JoiningRefused(f"`name`: {refused.detail}") from None
     key = founding.log_key or str(make_signer(f"nobody.example/{founding.name}", secrets.token_bytes(32)).key)
     network = Network(
         name=founding.name,

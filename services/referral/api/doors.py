@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 MAX_BODY: Final = 512 * 1024
 KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
-CASE: Final = r"^[A-Za-z0-9_-]{22}$"
-MESSAGE: Final = r"^[A-Za-z0-9_-]{43}$"
+CASE: Final = r"^[A-Za-z0-9_-]{21}[AQgw]$"  # 16 bytes in base64url leave four last characters, 32 bytes sixteen
+MESSAGE: Final = r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"
 
 _bearer = HTTPBearer(auto_error=False, description="The token that `referral init` printed.")
 

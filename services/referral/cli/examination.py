@@ -24,7 +24,7 @@ from referral.exchange.broker import BrokerError
 from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.following.proofs import NotaryAway
 from referral.joining import news
-from referral.opening import KEY_FILE, Settings, open_node, read_root
+from referral.opening import KEY_FILE, Settings, machine_clock, open_node, read_root
 from referral.queries import Queries
 from referral.store.errors import StoreInUse
 from referral.store.sqlite import WriterLock, check_library
@@ -137,7 +137,7 @@ def _directory(folder: Path) -> str:
 
 def _opened(folder: Path, found: Examination) -> Node | None:
     try:
-        node = open_node(folder, unlock(folder), reader=True)
+        node = open_node(folder, unlock(folder), machine_clock, reader=True)
     except Refusal as refused:
         found.checks.append(Check("vault and store", False, str(refused)))
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from referral.opening import Clock
     from referral.vault import Unlock
 
-CASE_LENGTH: Final = 22
+CASE: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 
 
 def unlock(folder: Path) -> Unlock:
@@ -61,7 +62,7 @@ def writing(folder: Path, now: Clock = machine_clock) -> Iterator[tuple[Node, Qu
 
 def case_of(folder: Path, text: str) -> str:
     """Return the id of a case of the node in `folder`; its id needs no look into the store."""
-    if len(text) == CASE_LENGTH:
+    if CASE.fullmatch(text):
         return text
     with reading(folder) as (_, queries):
         return named_case(queries, text)
@@ -69,7 +70,7 @@ def case_of(folder: Path, text: str) -> str:
 
 def named_case(queries: Queries, text: str) -> str:
     """Return the id of the case that a person names, by its id or its spoken reference, or raise `CaseUnknown`."""
-    if len(text) == CASE_LENGTH:
+    if CASE.fullmatch(text):
         return text
     try:
         spoken = heard(text)

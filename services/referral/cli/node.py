@@ -70,15 +70,7 @@ def init(
         making.renew(asked)
         return
     needed = {"agency": agency, "title": title, "country": country, "kind": kind, "role": role, "zone": zone}
-    missing = [f"`--{name}`" for name, value in needed.items() if not value]
-    if missing:
-        raise Misused(
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; see `referral init --help`."
-        )
-    if (log_key or notary) and not found:
-        raise Misused("`--log-key` and `--notary` are the network's, and go with `--found`.")
-    if bool(log_key) != bool(notary):
-        raise Misused("`--log-key` and `--notary` go together.")
+    _check_given(needed, founded=found, logged=bool(log_key), witnessed=bool(notary))
     given = making.Given(
         agency=str(agency),
         declared=making.declared(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 KIND = "assistance-request-notification"
 UNKNOWN = "A" * 22
+NO_MESSAGE = "A" * 43
 
 
 async def test_a_message_is_accepted_stored_and_received(caller: Caller) -> None:
@@ -126,7 +127,7 @@ async def test_an_unknown_case_is_told_alike_everywhere(caller: Caller) -> None:
         base = f"/v1/cases/{case}"
         answers += [await caller.get(f"{base}{rest}") for rest in ("", "/timeline", "/standing")]
         answers += [
-            await caller.get(f"{base}/messages/{'B' * 43}/sections/needs", function="case-manager", purpose="arrival"),
+            await caller.get(f"{base}/messages/{'B' * 42}A/sections/needs", function="case-manager", purpose="arrival"),
             await caller.post(f"{base}/messages/{KIND}", STEP_ONE),
             await caller.post(f"{base}/consents", CONSENT),
             await caller.post(f"{base}/consents/hu-fp/withdrawal", {}),
@@ -152,7 +153,7 @@ async def test_an_unknown_kind_and_an_unknown_message_are_not_found(caller: Call
 
     kind = await caller.post(f"/v1/cases/{case}/messages/no-such-kind", {"act": {}})
     message = await caller.get(
-        f"/v1/cases/{case}/messages/{'B' * 43}/sections/needs", function="case-manager", purpose="arrival"
+        f"/v1/cases/{case}/messages/{'B' * 42}A/sections/needs", function="case-manager", purpose="arrival"
     )
 
     assert (kind.status_code, kind.json()["code"]) == (404, "kind-unknown")

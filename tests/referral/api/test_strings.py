@@ -80,7 +80,7 @@ async def _failing(caller: Caller, field: str) -> AsyncIterator[tuple[str, str]]
     [
         "/v1/cases/{}",
         "/v1/cases/{case}/messages/{}/sections/needs?function=a&purpose=b",
-        "/v1/cases/{case}/messages/" + "B" * 43 + "/sections/{}?function=a&purpose=b",
+        "/v1/cases/{case}/messages/" + "B" * 42 + "A" + "/sections/{}?function=a&purpose=b",
         "/v1/cases/{case}/standing?at={}",
         "/v1/register?case={}",
         "/v1/{}",

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from contracts.examples import example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli_shell import Shell
+
+CONSENT = ("--agency", "hu-fp", "--role", "requested", "--purpose", "share_agency", "--class", "P1", "--class", "P2")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Run `referral up` on a node until the block ends; give the process and its ready line."""
+    command = [sys.executable, "-m", "referral.cli", "up", "--node", str(folder), "--bind", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, process.communicate()
+            yield process, json.loads(line)
+        finally:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGTERM)
+            process.communicate(timeout=60)
+
+
+def test_a_node_says_where_it_answers_takes_commands_and_ends_in_order(two: Shell) -> None:
+    (two.folder / "consent.json").write_text(json.dumps(example("consent")), encoding="utf-8")
+    with running(two.folder / "be-fp") as (process, ready):
+        assert {**ready, "url": "", "port": 0} == {
+            "ready": True,
+            "url": "",
+            "port": 0,
+            "agency": "be-fp",
+            "network": "training",
+            "training": True,
+            "broker": "embedded",
+        }
+        assert httpx.get(f"{ready['url']}/livez", timeout=30, trust_env=False).json() == {"state": "ok"}
+        assert json.loads((two.folder / "be-fp" / "up.json").read_text()) == {"pid": process.pid, "url": ready["url"]}
+
+        opened = two("case", "open", "--node", "be-fp", "--json", "--key", "one")
+        case = opened.json()["case"]
+        given = two(
+            "consent",
+            "give",
+            "--node",
+            "be-fp",
+            "--case",
+            case,
+            *CONSENT,
+            "--until",
+            "2099-01-01",
+            "--file",
+            "consent.json",
+            "--json",
+        )
+        refused = two("consent", "withdraw", "--node", "be-fp", "--case", case, "--agency", "ro-fp")
+        well = two("doctor", "--node", "be-fp", "--json").json()
+
+        assert (opened.code, opened.err) == (0, "")
+        assert (given.code, given.err, given.json()["kind"]) == (0, "", "consent")
+        assert (refused.code, refused.out) == (1, "")
+        assert refused.err.endswith("[consent-unknown]\n")
+        assert {"name": "running", "ok": True, "found": "`referral up` runs", "do": ""} in well["checks"]
+
+    assert process.returncode == 0
+    assert not (two.folder / "be-fp" / "up.json").exists()
+    # The same request under the same key, now that nobody runs the node, is the same case.
+    assert two("case", "open", "--node", "be-fp", "--json", "--key", "one").json()["case"] == case
+
+
+def test_a_node_killed_at_once_leaves_nothing_that_stops_the_next_one(two: Shell) -> None:
+    with running(two.folder / "be-fp") as (process, _):
+        case = two("case", "open", "--node", "be-fp", "--json").json()["case"]
+        process.kill()
+        process.wait(timeout=60)
+
+    assert (two.folder / "be-fp" / "up.json").exists()
+    assert two("case", "show", case, "--node", "be-fp", "--json").code in {0, 1}
+    with running(two.folder / "be-fp"):
+        assert two("case", "open", "--node", "be-fp", "--json").code == 0
+    assert case in [row["case"] for row in two("case", "list", "--node", "be-fp", "--json").json()["cases"]]
+
+
+def test_an_address_that_is_taken_is_a_refusal(two: Shell) -> None:
+    with running(two.folder / "be-fp") as (_, ready):
+        command = [
+            sys.executable,
+            "-m",
+            "referral.cli",
+            "up",
+            "--node",
+            "hu-fp",
+            "--bind",
+            f"127.0.0.1:{ready['port']}",
+        ]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.rstrip().endswith("choose another port with `--bind`. [settings]")
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_store_that_another_process_holds_is_named(two: Shell) -> None:
+    with running(two.folder / "be-fp"):
+        command = [sys.executable, "-m", "referral.cli", "up", "--node", "be-fp", "--bind", "127.0.0.1:0"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        still = (two.folder / "be-fp" / "up.json").exists()
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.endswith("[store-in-use]\n")
+    assert still
