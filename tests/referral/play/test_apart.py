@@ -68,7 +68,7 @@ class Mortal(ApartPlayer):
 
 
 async def with_deaths(path: Path, folder: Path) -> tuple[Outcome, int]:
-    """Play a journey in which nodes die at drawn moments; return what came of it, and how many deaths were left over."""
+    """Play a journey in which nodes die at drawn moments; return what came of it, and how many deaths are left."""
     journey = load(path)
     stage = await build(journey, folder, BrokerChoice(), processes=True)
     moments = random.Random(SEED)
