@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import contracts
 from reference.fold import fold
 from reference.histories import draw
 from reference.table import read_table
@@ -16,9 +17,8 @@ from reference.table import read_table
 if TYPE_CHECKING:
     from reference.table import Message
 
-ROOT = Path(__file__).parents[2]
-TABLE = read_table(ROOT / "contracts" / "procedures" / "icp.v1.toml")
-GOLDEN = sorted((ROOT / "tests" / "vectors" / "standing").glob("*.json"))
+TABLE = read_table(Path(contracts.__file__).parent / "procedures" / "icp.v1.toml")
+GOLDEN = sorted((Path(__file__).parents[1] / "vectors" / "standing").glob("*.json"))
 
 
 def golden(path: Path) -> dict[str, Any]:
