@@ -13,23 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from contracts.network import Brokers, Governors, Log, Network
-from contracts.signing import fingerprint, public_signing
-from contracts.statements import (
-    MAX_DAYS,
-    Body,
-    Entry,
-    EpochKeys,
-    Link,
-    Membership,
-    NewSigningKey,
-    Signed,
-    co_sign,
-    new_topic,
-    signed_bytes,
-    statement_bytes,
-)
+from contracts.signing import public_signing
+from contracts.statements import Entry, new_topic
+from referral.joining import AHEAD, Chain, days_from
 from referral.opening import KEY_FILE, VAULT_FOLDER
-from referral.play.declaration import capabilities
 from referral.vault import KeyFile, Vault
 
 if TYPE_CHECKING:
@@ -40,7 +27,6 @@ if TYPE_CHECKING:
     from referral.play.journey import AgencyPart
 
 NAME: Final = "training"
-AHEAD: Final = timedelta(days=30)  # epoch keys are published this far ahead (evidence.md 4)
 BEFORE: Final = timedelta(days=3)  # clocks of a journey may be wrong by two days
 GOVERNORS: Final = 3
 AGREED: Final = 2
@@ -65,9 +51,7 @@ class Term:
 
     def days(self) -> list[date]:
         """Return every day for which epoch keys are made."""
-        first = (self.start - BEFORE).date()
-        many = ((self.end + AHEAD).date() - first).days + 1
-        return [first + timedelta(days=number) for number in range(many)]
+        return days_from((self.start - BEFORE).date(), (self.end + AHEAD).date())
 
 
 def found_network(
@@ -77,45 +61,13 @@ def found_network(
     governors = [secrets.token_bytes(32) for _ in range(GOVERNORS)]
     entries: list[Entry] = []
     for agency, part in agencies.items():
-        chain = _Chain(name, agency, vaults[agency], term, entries)
-        chain.join(part, governors[:AGREED])
+        chain = Chain(name, agency, vaults[agency], term.start - BEFORE)
+        chain.join(part, new_topic(secrets.token_bytes(16)), term.days(), governors[:AGREED])
+        entries += chain.entries
     keys = tuple(public_signing(seed) for seed in governors)
     return Network(
         name, True, place.log, place.policy, Governors(AGREED, keys), place.brokers, place.notary, tuple(entries)
     )
-
-
-class _Chain:
-    """Writes one agency's statements, each naming the one before, signed inside its vault."""
-
-    def __init__(self, network: str, agency: str, vault: Vault, term: Term, entries: list[Entry]) -> None:
-        self._network, self._agency, self._vault, self._term, self._entries = network, agency, vault, term, entries
-        self._previous: str | None = None
-
-    def join(self, part: AgencyPart, governors: list[bytes]) -> None:
-        """Add what an agency says when it joins: membership, signing key, epoch keys, capabilities."""
-        identity, signing = self._vault.new_identity(), self._vault.new_signing_key()
-        own = (identity, self._vault.sign_identity)
-        new = (signing, lambda message: self._vault.sign(signing, message))
-        self._state(Membership(part.title, part.country, part.kind, identity), own, seeds=governors)
-        self._state(NewSigningKey(signing, self._term.start - BEFORE), own, new)
-        made = self._vault.new_epoch_keys(self._term.days())
-        for first in range(0, len(made), MAX_DAYS):
-            days = tuple((day, public) for day, _kid, public in made[first : first + MAX_DAYS])
-            self._state(EpochKeys(days), new)
-        self._state(capabilities(part, new_topic(secrets.token_bytes(16))), new)
-
-    def _state(
-        self, body: Body, *signers: tuple[bytes, Callable[[bytes], bytes]], seeds: list[bytes] | None = None
-    ) -> None:
-        link = Link(self._network, self._agency, self._previous, self._term.start - BEFORE)
-        raw = statement_bytes(link, body)
-        signed = [Signed(fingerprint(public), sign(signed_bytes(raw))) for public, sign in signers]
-        entry = Entry(raw, tuple(sorted(signed, key=lambda one: one.key)))
-        for seed in seeds or ():
-            entry = co_sign(entry, seed)
-        self._entries.append(entry)
-        self._previous = entry.id
 
 
 def new_vault(folder: Path, now: Callable[[], datetime]) -> tuple[Vault, KeyFile]:

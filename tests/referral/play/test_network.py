@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from contracts.network import Log, read_network, write_network
 from journey_pages import example
+from referral.joining import AHEAD
 from referral.play.loader import read_journey
-from referral.play.network import AHEAD, BEFORE, Place, Term, found_network, new_vault
+from referral.play.network import BEFORE, Place, Term, found_network, new_vault
 
 if TYPE_CHECKING:
     from pathlib import Path
