@@ -164,7 +164,10 @@ class Desk:
         }
         body = {**self._form(held, latest), "withdrawal_channel": "oral"}
         to = _reached(held, agency, person)
-        return Intent(CONSENT, act, {CONSENT: Chosen(body, (agency,))}, function=function, to=to)
+        # A person may say it to the agency named itself; then the others it goes to read how it was said.
+        others = tuple(sorted(set(to) - {self._node.agency}))
+        readers = (agency,) if agency in others else others
+        return Intent(CONSENT, act, {CONSENT: Chosen(body, readers)}, function=function, to=to)
 
     def _form(self, held: History, entry: Entry) -> dict[str, Any]:
         """Return how this very consent was taken; where that is not ours to read, nothing of it is made up."""
