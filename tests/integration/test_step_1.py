@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from canaries import CANARIES, scan_folder, scan_texts
 from contracts.examples import example
 from integration.faces import face_of
+from integration.kept import kept
 from integration.walk import STEP_1
 from nodes import town
-from referral.exchange.embedded import EmbeddedBroker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -85,30 +84,6 @@ CONSENT: Final = {
     "state": "given",
     "function": "focal-point",
 }
-
-
-@dataclass
-class Kept:
-    """What a node and its broker keep: events, section keys, commands, records."""
-
-    events: int
-    keys: int
-    commands: int
-    records: int
-
-
-async def kept(it: Town, agency: str, case: str) -> Kept:
-    """Return what there is now, after everybody has worked."""
-    await it.settle()
-    node = it.nodes[agency].node
-    found = node.case(case)
-    assert found is not None
-    broker = EmbeddedBroker(it.folder / "broker.sqlite")
-    ends = [await broker.end(one.node.me.capabilities.topic, 0) for one in it.nodes.values()]
-    await broker.close()
-    with node.store.reading() as cursor:
-        commands = cursor.execute("SELECT count(*) FROM commands").fetchone()[0]
-    return Kept(found.version, len(node.vault._keyring.names("section")), commands, sum(ends))
 
 
 @contextlib.asynccontextmanager
