@@ -62,7 +62,7 @@ def depart(it: Town, case: str, lands: datetime, itinerary: str = JOURNEY, zone:
         case,
         "post-departure-notification",
         {"itinerary": itinerary, "boarded": 1, "planned": 1, "confirmed_by": "escort"},
-        chosen={"arrival_time": landing(lands, zone)},
+        chosen={"arrival_time": landing(lands, zone, ())},
     )
 
 
@@ -72,7 +72,7 @@ def delay(it: Town, case: str, lands: datetime, itinerary: str = JOURNEY, zone: 
     return it.send("be-fp", case, "travel-update", act, chosen={"arrival_time": landing(lands, zone)})
 
 
-def landing(lands: datetime, zone: str) -> Chosen:
-    """Return a section that says when and where somebody lands."""
+def landing(lands: datetime, zone: str, readers: tuple[str, ...] = ("hu-fp",)) -> Chosen:
+    """Return a section that says when and where somebody lands; without `readers` for those who are owed it."""
     at = {"local": lands.isoformat(timespec="minutes"), "zone": zone}
-    return Chosen({**example("arrival_time"), "at": at}, ("hu-fp",))
+    return Chosen({**example("arrival_time"), "at": at}, readers)

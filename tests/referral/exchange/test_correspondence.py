@@ -13,6 +13,7 @@ from referral.exchange.correspondence import Due, bodies, due, issued, keep, owe
 from referrals import RISK, agreed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 ID = b64(bytes(32))
@@ -42,7 +43,7 @@ async def test_a_word_that_is_owed_while_the_same_row_is_being_sent_goes_out_too
         with hu.node.store.transaction() as cursor:
             owe(cursor, "be-fp", correspondence.RECEIPTS, [asked.message], hu.node.now())
 
-        async def reads_meanwhile(topic: str, records: list[bytes]) -> None:
+        async def reads_meanwhile(topic: str, records: Sequence[bytes]) -> None:
             hu.queries.read_section(
                 case, asked.message, "profile", function="focal-point", purpose="triage", principal="somebody"
             )

@@ -18,6 +18,8 @@ from referrals import RISK, agreed, ask
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from referral.desk import Sent
+
 
 def parked(it: Town, agency: str) -> list[str]:
     """Return why envelopes wait at an agency."""
@@ -32,7 +34,8 @@ async def test_a_command_that_changes_the_case_meanwhile_costs_no_message(
         case, _ = await agreed(it)
         sent = it.send("be-fp", case, "risk-assessment", RISK)
         await it.settle(["be-fp"])
-        save, own = Batch.save, []
+        save = Batch.save
+        own: list[Sent] = []
 
         def beside(batch: Batch, tracking: Any) -> None:
             if not own:
