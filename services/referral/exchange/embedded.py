@@ -208,7 +208,7 @@ class EmbeddedBroker:
         return int(log), int(begin), int(end)
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
-        return self._connection.execute(query, values).fetchall()  # type: ignore[no-any-return]
+        return self._connection.execute(query, values).fetchall()  # type: ignore[no-any-return]  # rows are Any
 
     def _limit(self) -> int:
         return (self._now() - RETENTION - _EPOCH) // _MILLISECOND

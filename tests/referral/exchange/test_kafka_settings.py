@@ -31,7 +31,7 @@ DEPRECATED = {"loop", "api_version"}  # the library warns when they are given
 
 def parameters(client: type) -> set[str]:
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    found = inspect.signature(client.__init__).parameters.values()  # type: ignore[misc]
+    found = inspect.signature(client.__init__).parameters.values()  # type: ignore[misc]  # the class is known, not an object of it
     return {parameter.name for parameter in found if parameter.kind in kinds} - {"self"} - DEPRECATED
 
 
