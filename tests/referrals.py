@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts.examples import example
 from referral.casework.intent import Chosen
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from nodes import Town
     from referral.desk import Sent
 
@@ -31,6 +30,8 @@ RISK: dict[str, Any] = {
     "valid_until": "2026-10-01",
 }
 JOURNEY = "J" * 42 + "A"  # an itinerary that nobody holds: a departure is a fact all the same
+
+LANDS = datetime(2026, 9, 3, 10, 40)  # noqa: DTZ001 - a local time; its zone stands beside it
 
 
 def ask(it: Town, **changes: Any) -> tuple[str, Sent]:

@@ -1,40 +1,49 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from threading import Barrier, Thread
+from typing import TYPE_CHECKING, Any
 
-from nodes import town
+import pytest
+
+from contracts.content import heard
+from contracts.examples import example
+from hostile import entries_of
+from nodes import FIVE, Town, town
+from referral.casework.intent import Chosen, Intent
+from referral.casework.refusals import DisclosureRefused
+from referral.errors import (
+    CaseClosedToReading,
+    CaseUnknown,
+    CommandConflict,
+    ConsentUnknown,
+    NotNow,
+    SectionErasedRefusal,
+)
+from referral.exchange.holdings import open_sections
+from referral.store.errors import Conflict
+from referrals import ACCEPT, JOURNEY, LANDS, REQUEST, RISK, agreed, answer, ask, depart
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+STEP_2 = "assistance-request-confirmation"
+
+
+def body_of(it: Town, agency: str, case: str, message: str) -> bytes:
+    """Return the body of the only section of a message."""
+    node = it.nodes[agency].node
+    held = it.nodes[agency].queries.history(case).case
+    found = [one for _, one in open_sections(node, held, held.entries[message])]
+    assert found[0] is not None
+    return found[0].body
+
 
 async def test_a_request_is_answered_and_both_sides_stand_at_the_same_place(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        case = it.open_case("be-fp")
-        it.consent("be-fp", case, "hu-fp", "requested")
-        act = {
-            "scenario": "2_police_or_ngo",
-            "solution": "return",
-            "majority": "adult",
-            "preliminary_risk": "medium",
-            "services": ["shelter"],
-            "reason": "MigrationOrChangeOfLocation",
-            "dependants": "0",
-            "interpreter": True,
-        }
-        sent = it.send(
-            "be-fp", case, "assistance-request-notification", act, to={"hu-fp": "requested"}, sections={"profile": ()}
-        )
+        case, sent = ask(it)
         await it.settle()
-        answer = {"decision": "accept", "offer_expires": "2026-11-01", "collegiate": False}
-        it.send(
-            "hu-fp",
-            case,
-            "assistance-request-confirmation",
-            answer,
-            sections={"capacity": ()},
-            in_reply_to=sent.message,
-        )
+        it.send("hu-fp", case, STEP_2, ACCEPT, sections={"capacity": ()}, in_reply_to=sent.message)
         await it.settle()
 
         assert it.nodes["be-fp"].queries.standing(case).value("referral") == "accepted"
@@ -45,5 +54,274 @@ async def test_a_request_is_answered_and_both_sides_stand_at_the_same_place(tmp_
         assert told == [
             ("consent", [("hu-fp", "R1")]),
             ("assistance-request-notification", [("hu-fp", "R1")]),
-            ("assistance-request-confirmation", []),
+            (STEP_2, []),
         ]
+
+
+async def test_a_case_is_created_once_for_a_key_and_has_a_name_to_say(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        desk = it.nodes["be-fp"].desk
+        opened = desk.open_case(key="k", principal="anna")
+
+        assert desk.open_case(key="k", principal="anna") == opened
+        assert heard(opened.spoken.lower()) == opened.spoken
+        with pytest.raises(CommandConflict):
+            desk.open_case(key="k", principal="somebody else")
+
+
+async def test_a_retry_gets_the_first_answer_and_another_request_under_its_key_is_refused(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        desk = it.nodes["be-fp"].desk
+        intent = Intent("risk-assessment", RISK)
+        sent = desk.send(case, intent, key="k", principal="anna")
+
+        assert desk.send(case, intent, key="k", principal="anna") == sent
+        others = ({**RISK, "level": "high"}, {**RISK, "immediacy": "immediate"})
+        for act in others:
+            other = Intent("risk-assessment", act)
+            with pytest.raises(CommandConflict):
+                desk.send(case, other, key="k", principal="anna")
+        assert len(entries_of(it, "be-fp", case)) == 4
+
+
+async def test_eight_retries_at_once_make_one_message_and_get_one_answer(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case = it.open_case("be-fp")
+        it.consent("be-fp", case, "hu-fp", "requested")
+        intent = Intent(
+            "assistance-request-notification",
+            REQUEST,
+            {"profile": Chosen(example("profile"), ())},
+            to={"hu-fp": "requested"},
+        )
+        start, found = Barrier(8), []
+
+        def retry() -> None:
+            start.wait()
+            found.append(it.nodes["be-fp"].desk.send(case, intent, key="same", principal="anna"))
+
+        threads = [Thread(target=retry) for _ in range(8)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+
+        assert len(found) == 8
+        assert len({one.message for one in found}) == 1
+        assert len(entries_of(it, "be-fp", case)) == 2
+
+
+async def test_a_command_whose_twin_was_first_is_answered_even_where_it_would_be_refused_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town(tmp_path) as it:
+        case, _ = ask(it)
+        await it.settle()
+        desk = it.nodes["hu-fp"].desk
+        intent = Intent(STEP_2, {"decision": "decline", "reason": "no_capacity", "collegiate": False})
+        load, first = desk._load, []
+
+        def twin_first(name: str) -> Any:
+            monkeypatch.setattr(desk, "_load", load)
+            first.append(desk.send(case, intent, key="k", principal="anna"))
+            return load(name)
+
+        monkeypatch.setattr(desk, "_load", twin_first)
+        assert desk.send(case, intent, key="k", principal="anna") == first[0]
+        with pytest.raises(NotNow):
+            desk.send(case, intent, key="another", principal="anna")
+
+
+async def test_four_threads_that_command_in_one_case_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        sent, refused = [], []
+
+        def commands(number: int) -> None:
+            for turn in range(5):
+                try:
+                    intent = Intent("risk-assessment", RISK)
+                    found = it.nodes["be-fp"].desk.send(case, intent, key=f"{number} {turn}", principal="anna")
+                    sent.append(found.message)
+                except Conflict:
+                    refused.append(number)
+
+        threads = [Thread(target=commands, args=(number,)) for number in range(4)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        await it.settle()
+
+        assert len(sent) + len(refused) == 20
+        assert len(set(sent)) == len(sent)
+        assert len(entries_of(it, "hu-fp", case)) == 3 + len(sent)
+        assert len(it.digests(case)) == 1
+
+
+async def test_a_case_that_is_not_there_is_said_to_be_unknown(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        with pytest.raises(CaseUnknown):
+            it.send("be-fp", "A" * 22, "risk-assessment", RISK)
+
+
+async def test_a_refused_command_writes_nothing_and_makes_no_key(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = ask(it)
+        await it.settle()
+        before = it.nodes["be-fp"].node.store.last_position()
+        with pytest.raises(DisclosureRefused):
+            it.send(
+                "be-fp",
+                case,
+                "risk-assessment",
+                RISK,
+                sections={"identity": ["hu-fp"]},
+            )
+        with pytest.raises(NotNow):
+            it.send("be-fp", case, "travel-approval", {"itinerary": JOURNEY, "decision": "approved"})
+
+        assert it.nodes["be-fp"].node.store.last_position() == before
+
+
+async def test_a_withdrawal_carries_the_form_of_that_consent_and_of_no_other(tmp_path: Path) -> None:
+    async with town(tmp_path, FIVE) as it:
+        case, _ = await agreed(it)
+        secret = {**example("consent"), "language": "fra", "withheld": []}
+        it.consent("be-fp", case, "hu-ngo", "reception", body=secret)
+        sent = it.nodes["be-fp"].desk.withdraw_consent(case, "hu-fp", key="w", principal="test")
+
+        assert b'"language":"fra"' not in body_of(it, "be-fp", case, sent.message)
+        assert b'"withdrawal_channel":"oral"' in body_of(it, "be-fp", case, sent.message)
+
+
+async def test_who_is_told_by_the_person_can_withdraw_a_consent_that_names_itself(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        it.nodes["hu-fp"].desk.withdraw_consent(case, "hu-fp", key="w", principal="test")
+        await it.settle()
+
+        for name in ("be-fp", "hu-fp"):
+            assert it.nodes[name].queries.standing(case).value("hold") == "placed"
+            assert len(it.nodes[name].queries.history(case).withdrawals()) == 1
+        with pytest.raises(CaseClosedToReading):
+            it.nodes["hu-fp"].queries.read_section(
+                case, asked.message, "profile", function="focal-point", purpose="triage", principal="test"
+            )
+
+
+async def test_a_withdrawal_works_where_the_form_can_no_longer_be_read(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        hu = it.nodes["hu-fp"]
+        consent = next(one for one in entries_of(it, "hu-fp", case).values() if one.content.kind == "consent")
+        hu.node.vault.erase_sections([(consent.content.id, min(consent.sections))])
+        hu.desk.withdraw_consent(case, "hu-fp", key="w", principal="test")
+        await it.settle()
+
+        assert len(it.nodes["be-fp"].queries.history(case).withdrawals()) == 1
+
+
+async def test_what_nobody_consented_to_cannot_be_withdrawn(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        with pytest.raises(ConsentUnknown):
+            it.nodes["be-fp"].desk.withdraw_consent(case, "hu-iom", key="w", principal="test")
+
+
+async def test_consent_given_anew_to_one_does_not_lift_the_hold_while_another_withdrawal_stands(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        it.consent("be-fp", case, "hu-fp", "requested", person=1)
+        for person in (0, 1):
+            it.nodes["be-fp"].desk.withdraw_consent(case, "hu-fp", key=f"w{person}", principal="test", person=person)
+        await it.settle()
+        it.consent("be-fp", case, "hu-fp", "requested")
+        await it.settle()
+
+        assert it.nodes["hu-fp"].queries.standing(case).value("hold") == "placed"
+
+        it.consent("be-fp", case, "hu-fp", "requested", person=1)
+        await it.settle()
+
+        assert it.nodes["hu-fp"].queries.standing(case).value("hold") == "lifted"
+
+
+async def test_a_narrowed_consent_reaches_whoever_holds_what_rests_on_it_and_shuts_what_lies_above(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        sent = it.consent("be-fp", case, "hu-fp", "requested", state="narrowed", classes=("P0",))
+        await it.settle()
+
+        assert sent.message in entries_of(it, "hu-fp", case)
+        with pytest.raises(CaseClosedToReading):
+            it.nodes["hu-fp"].queries.read_section(
+                case, asked.message, "profile", function="focal-point", purpose="triage", principal="test"
+            )
+
+        await it.pass_time(timedelta(days=5))
+
+        assert it.nodes["hu-fp"].queries.history(case).case.erased == {}, "narrowed is shut, not erased"
+
+        it.consent("be-fp", case, "hu-fp", "requested")
+        await it.settle()
+
+        assert it.nodes["hu-fp"].queries.read_section(
+            case, asked.message, "profile", function="focal-point", purpose="triage", principal="test"
+        )
+
+
+async def test_a_corrected_section_rests_on_what_the_first_one_rested_on(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        sent = depart(it, case, LANDS)
+        act = {"target": sent.message, "reason": "typo"}
+        corrected = it.send("be-fp", case, "correction", act, chosen={"note": Chosen(example("note"), ("hu-fp",))})
+        await it.settle()
+        history = it.nodes["hu-fp"].queries.history(case)
+        content = entries_of(it, "hu-fp", case)[corrected.message].content
+
+        assert history.corrected(content) == entries_of(it, "hu-fp", case)[sent.message].content
+        assert not history.rests_on_consent(content, "note")
+        assert not history.rests_on_consent(content, "arrival_time")
+        assert history.rests_on_consent(content, "identity"), "the table lets no identity travel there"
+
+
+async def test_a_life_at_risk_is_told_to_its_reader_and_its_danger_to_all(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        sent = it.send(
+            "be-fp",
+            case,
+            "life-risk-disclosure",
+            {"expires": "2026-09-08", "second": "case-manager"},
+            basis="life_risk",
+            to={"hu-iom": "mission_origin"},
+            chosen={"life_risk": Chosen(example("life_risk"), ("hu-iom",))},
+        )
+        await it.settle()
+
+        assert len(sent.also) == 1
+        assert it.nodes["hu-fp"].queries.standing(case).value("risk") == "veto"
+        assert sent.message not in entries_of(it, "hu-fp", case)
+        assert it.nodes["hu-iom"].queries.read_section(
+            case, sent.message, "life_risk", function="focal-point", purpose="danger", principal="test"
+        )
+
+
+async def test_erased_stays_erased_when_consent_is_given_after_72_hours(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        it.nodes["be-fp"].desk.withdraw_consent(case, "hu-fp", key="w", principal="test")
+        await it.pass_time(timedelta(hours=74))
+        it.consent("be-fp", case, "hu-fp", "requested", valid_from=date(2026, 9, 4))
+        await it.pass_time(timedelta(days=2))
+
+        with pytest.raises(SectionErasedRefusal):
+            it.nodes["hu-fp"].queries.read_section(
+                case, asked.message, "profile", function="focal-point", purpose="triage", principal="test"
+            )
+        answer(it, case)
