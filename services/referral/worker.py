@@ -25,7 +25,7 @@ from referral.exchange.gaps import Gaps
 from referral.exchange.inbox import Inbox
 from referral.exchange.outbox import Outbox
 from referral.following.clocks import Clocks
-from referral.following.follower import Follower, catch_up_together
+from referral.following.follower import Follower, Followers
 from referral.following.proofs import LogClient, NotaryAway
 from referral.following.views import MESSAGES, Views
 from referral.following.witnessing import Witnessing
@@ -66,14 +66,15 @@ class Worker:
         self.witnessing = Witnessing(node, proofs, notary)
         self.views = Views(node)
         self.deliveries = deliveries = Deliveries(node)
-        self._sending = Follower(deliveries.name, deliveries.topics, deliveries.apply, deliveries.clear)
+        sending = Follower(deliveries.name, deliveries.topics, deliveries.apply, deliveries.clear)
         self.followers = (
-            self._sending,
+            sending,
             Follower(self.gaps.name, self.gaps.topics, self.gaps.apply),
             self.clocks.follower,
             self.witnessing.follower,
             *self.views.followers,
         )
+        self._sending, self._together = Followers([sending]), Followers(self.followers)
         self.broker_away = False
         self.notary_away = False
         self._noted: dict[str, bool] = {}
@@ -105,7 +106,7 @@ class Worker:
 
     def follow(self) -> int:
         """Let every follower read on to the end."""
-        return catch_up_together(self._node.store, self.followers)
+        return self._together.catch_up(self._node.store)
 
     def next_at(self) -> datetime | None:
         """Return when something is due here next if nobody speaks: a copy, a question, a clock, the daily round."""

@@ -177,18 +177,45 @@ class Follower:
         return [SetAside(b64(case), *rest) for case, *rest in rows]
 
 
-def catch_up_together(store: Store, followers: Sequence[Follower]) -> int:
-    """Let each follower read on to the end, the next pages of all in one commit; return how many events were read.
+class Followers:
+    """Several followers, each read on to the end, the next pages of all in one commit.
 
     A commit waits for the disk, so that seven lists kept up one by one would wait seven times for each message. A
     follower whose `apply` fails undoes its own rows alone; a fault of the machine undoes the round, which is repeated.
+    What is kept in memory says only which followers need not be asked again while nothing has changed.
     """
-    total = sum(follower._try_set_aside(store) for follower in followers)  # noqa: SLF001 - of one kind, in one file
-    while waiting := [(one, ahead) for one in followers if (ahead := one._next_page(store)) is not None]:  # noqa: SLF001 - the same
+
+    def __init__(self, followers: Sequence[Follower]) -> None:
+        """Keep these up."""
+        self._followers = tuple(followers)
+        self._looked: dict[str, tuple[int, int]] = {}  # the position of each, and how far there was nothing for it
+
+    def catch_up(self, store: Store) -> int:
+        """Take rounds until nothing is left; return how many events were read."""
+        last, places, again = self._places(store)
+        total = sum(one._try_set_aside(store) for one in self._followers if one.name in again)  # noqa: SLF001 - of one kind, in one file
+        behind = [one for one in self._followers if self._looked.get(one.name) != (places.get(one.name, 0), last)]
+        while behind:
+            waiting = [(one, ahead) for one in behind if (ahead := one._next_page(store)) is not None]  # noqa: SLF001 - the same
+            total += self._round(store, waiting)
+            behind = [one for one, ahead in waiting if len(ahead.page.items) == PAGE]
+        now_last, places, _ = self._places(store)
+        if now_last != last:
+            return total  # more came meanwhile: the next time looks at all of them
+        self._looked = {one.name: (places.get(one.name, 0), last) for one in self._followers}
+        return total
+
+    def _round(self, store: Store, waiting: list[tuple[Follower, _Ahead]]) -> int:
+        if not waiting:
+            return 0
         with store.transaction() as cursor:
-            read = sum(one._take(store, cursor, ahead) for one, ahead in waiting)  # noqa: SLF001 - the same
+            return sum(one._take(store, cursor, ahead) for one, ahead in waiting)  # noqa: SLF001 - the same
         # Rows and positions of all are durable. If we stop here the next round reads on behind them.
-        total += read
-        if not read:
-            break
-    return total
+
+    def _places(self, store: Store) -> tuple[int, dict[str, int], set[str]]:
+        """Return the newest position, where each follower is, and who tries cases again that were set aside."""
+        last = store.last_position()
+        with store.reading() as cursor:
+            places = dict(cursor.execute(SQL["all_positions"]).fetchall())
+            again = {row[0] for row in cursor.execute(SQL["to_try_again"], {"tries": TRIES}).fetchall()}
+        return last, places, again

@@ -8,6 +8,7 @@ Trust: the proof files are public knowledge to holders of the root file, and hol
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -90,6 +91,7 @@ class Witnessing:
         for content_id, index in rows:
             hashes = tlog.prove(index, opened.size, found.__getitem__, self._tiles)
             self._write(content_id, tlog.LogProof(index, hashes, note).encode())
+            await asyncio.sleep(0)  # each waits for the disk: a message that came meanwhile goes first
         # The proofs are in their files. If we stop here they are made again.
         with self._node.store.transaction() as cursor:
             for content_id, _ in rows:

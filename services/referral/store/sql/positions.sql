@@ -69,3 +69,11 @@ UPDATE set_aside SET tries = 0 WHERE follower = ?;
 -- name: forget_set_aside
 -- Goes with the rows of a follower that starts from the beginning.
 DELETE FROM set_aside WHERE follower = ?;
+
+-- name: all_positions
+-- Where every follower is.
+SELECT follower, position FROM positions;
+
+-- name: to_try_again
+-- The followers that have put cases aside which are tried again.
+SELECT DISTINCT follower FROM set_aside WHERE tries < :tries;
