@@ -32,7 +32,6 @@ from referral.exchange.provision import provision
 from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, VAULT_FOLDER, Settings, open_node
 from referral.play.clock import StageClock
 from referral.play.network import Place, Term, found_network
-from referral.play.notary import CLOCK_FILE, KeptPort, make_notary, policy_of
 from referral.vault import KeyFile, Vault
 
 if TYPE_CHECKING:
@@ -275,9 +274,9 @@ def found(
 ) -> Running:
     """Make a network in `folder`, with its inboxes; nothing is started."""
     clock = StageClock(start, folder / CLOCK_FILE)
-    log, port = make_notary(folder / "notary"), KeptPort()
+    notary = NotaryProgram(folder / "notary", folder / CLOCK_FILE)
     brokers = Brokers((bootstrap,) if bootstrap else ())
-    place = Place(log, policy_of(log), f"http://127.0.0.1:{port.number}", brokers)
+    place = Place(notary.log, f"log {notary.log.key}\nquorum none\n", f"http://{notary.address}", brokers)
     homes = {name: folder / "nodes" / name for name in agencies}
     vaults = {}
     for name, home in homes.items():
