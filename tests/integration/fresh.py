@@ -36,11 +36,13 @@ def kept_folder(home: Path, kept: Path) -> Path:
 
 
 @asynccontextmanager
-async def fresh_node(kept: Path, home: Path, now: Callable[[], datetime]) -> AsyncIterator[Wired]:
-    """Open a copy of `kept` in `home`, over a broker file of its own that has the agency's topic and nothing in it."""
+async def fresh_node(
+    kept: Path, home: Path, now: Callable[[], datetime], log: Path | None = None
+) -> AsyncIterator[Wired]:
+    """Open a copy of `kept` in `home`, over the broker file `log`, or one of its own with nothing in it."""
     shutil.copytree(kept, home)
     node = open_node(home, KeyFile(home / KEY_FILE), now)
-    broker = EmbeddedBroker(home / "broker.sqlite", now)
+    broker = EmbeddedBroker(log or home / "broker.sqlite", now)
     await broker.provision([node.me.capabilities.topic])
     wired = wire(home, node, broker, None)
     try:
