@@ -120,8 +120,8 @@ async def invite_and_assess(walked: Walked) -> None:
     walked.send("risk hu-iom", "hu-iom", "risk-assessment", RISK, sections={"measures": ("be-fp", "hu-fp")})
 
 
-async def request_and_confirm(walked: Walked) -> None:
-    """Steps 3 and 4."""
+async def request_and_confirm(walked: Walked, confirmed: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    """Steps 3 and 4, the latter with these sections or with what everybody needs."""
     await walked.until(9, 30, 8)
     both, mission = ("hu-fp", "hu-iom"), ("hu-iom",)
     sections = {
@@ -134,7 +134,7 @@ async def request_and_confirm(walked: Walked) -> None:
     }
     walked.send("step 3", "be-fp", "reintegration-assistance-request", STEP_3, sections=sections)
     await walked.until(10, 1, 8)
-    sections = {"services": ("be-fp", "hu-iom"), "reception": ("be-fp", "hu-iom")}
+    sections = dict(confirmed or dict.fromkeys(("services", "reception"), ("be-fp", "hu-iom")))
     reply = {"in_reply_to": walked.ids["step 3"], "sections": sections}
     walked.send("step 4", "hu-fp", "reintegration-assistance-confirmation", STEP_4, **reply)
 
