@@ -41,27 +41,28 @@ class History:
         self.case = case
         self.procedure = procedure
         self._before = before
+        self._left_out = False
 
     @cached_property
     def standing(self) -> Standing:
         """Return the standing of the set that members compare."""
         whole = self._gone_on() or self._fold(self._known())
         refused = {name for name, verdict in whole.verdicts.items() if verdict.name == "refused"}
+        self._left_out = bool(refused)
         return self._fold(one for one in self._known() if one.id not in refused) if refused else whole
 
     def _gone_on(self) -> Standing | None:
         """Return the standing from that of the reading before, with what came since; None where there is none."""
         before, self._before = self._before, None
-        if before is None or len(before.standing.verdicts) != sum(1 for one in before._known() if before._core(one)):  # noqa: SLF001 - of its own class
+        if before is None:
             return None
         standing = before.standing
+        if before._left_out:  # noqa: SLF001 - of its own class
+            return None
         for name, entry in self.case.entries.items():
             if name not in before.case.entries and self.readable(entry.message):
                 standing = standing.add(entry.message)
         return standing
-
-    def _core(self, message: Message) -> bool:
-        return self.procedure.kinds[message.kind].core
 
     def _known(self) -> list[Message]:
         """Return the messages that this version of the procedure can read."""
