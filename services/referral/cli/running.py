@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -97,6 +96,9 @@ class Running:
         return self._ask("GET", "/v1/arrivals")
 
     def _ask(self, method: str, path: str, value: object = None, *, key: str = "") -> dict[str, Any]:
+        # Loaded here, because a process that replays may hold nothing that could send (reliability.md I13).
+        from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - the same
+
         where = urlsplit(self.address)
         connection = HTTPConnection(where.hostname or "", where.port or 0, timeout=SECONDS)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
