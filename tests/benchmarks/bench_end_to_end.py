@@ -32,6 +32,7 @@ from processes import found as founded
 from referral.api.serving import WorkerThread
 from referral.casework.case import Case
 from referral.casework.intent import Chosen, Intent
+from referral.cli.serving import log_to_standard_error
 from referral.desk import ConsentForm
 from referral.opening import KEY_FILE
 from referral.play.journey import AgencyPart
@@ -99,6 +100,7 @@ def _named(event: Any) -> list[str]:
 
 def serve_agent(folder: Path) -> None:
     """Be one node: do what each line of standard input says, and answer in one line of JSON."""
+    log_to_standard_error()
     wired = wire_up(folder, KeyFile(folder / KEY_FILE))
     worker, cases = WorkerThread(wired), list[str]()
     worker.start()
