@@ -51,6 +51,7 @@ MISSION_SILENT: Final = "mission-silent"
 NOT_ALERTED: Final = "arrival-overdue"
 ERASE: Final = "erase"
 BREACH: Final = "breach"
+PARKED_FACT: Final = "parked-fact"
 CLOCK_FAILED: Final = "clock-failed"
 TRY_AGAIN: Final = timedelta(minutes=10)
 CORRECTION: Final = "correction"
@@ -104,7 +105,7 @@ class Clocks:
         now = seconds(self._node.now())
         standing = {(CODES.get(what, what), subject) for what, subject, until in wanted if until <= now}
         for alarm in standing_alarms(cursor, case.case):
-            ours = alarm.code in {*CODES.values(), MISSION_SILENT, NOT_ALERTED}
+            ours = alarm.code in {*CODES.values(), MISSION_SILENT, NOT_ALERTED, PARKED_FACT}
             if ours and (alarm.code, alarm.subject) not in standing:
                 end_alarm(cursor, alarm.code, case.case, alarm.subject, self._node.now())
 
@@ -121,6 +122,7 @@ class Clocks:
                 yield Ring(case.case, NOT_ALERTED, deadline.subject, deadline.until)
         yield from self._silent_missions(history, arrivals)
         yield from self._breaches(history)
+        yield from self._parked(history)
         yield from self._withdrawn(history)
 
     def _place(self, history: History) -> int:
@@ -146,6 +148,11 @@ class Clocks:
             content = entry.content
             if entry.ours and content.kind == CORRECTION and content.act.get("reason") == WRONG_RECIPIENT:
                 yield Ring(history.case.case, BREACH, content.act["target"], content.sent_at)
+
+    def _parked(self, history: History) -> Iterator[Ring]:
+        """A departure, an arrival or an alert is shown at once, also while nothing names its sender (standing.md 2)."""
+        for content_id in history.standing.alarms:
+            yield Ring(history.case.case, PARKED_FACT, content_id, history.case.entries[content_id].recorded_at)
 
     def _withdrawn(self, history: History) -> Iterator[Ring]:
         """A withdrawal is carried out 72 hours after we heard of it, unless consent was given anew by then."""

@@ -1,8 +1,10 @@
 """Every message held here, logged with the notary: its id submitted, its proof kept as a file that verifies offline.
 
 A follower writes down what there is; a turn submits what is new and makes proofs of what a checkpoint covers. The
-notary away delays nothing: messages flow, and proofs catch up (evidence.md 6). Both sides of a message submit it, the
-log keeps one entry. A checkpoint that shrinks, or that gives one size another root, is kept out and raises an alarm.
+notary away delays nothing: messages flow, and proofs catch up (evidence.md 6). A message is submitted by its author;
+a recipient reads the log's entries and finds it there, so that the notary does not learn which agencies share a case.
+What is not found within a day the recipient submits itself: the log keeps one entry, and a message unlogged is worse.
+A checkpoint that shrinks, or that gives one size another root, is kept out and raises an alarm.
 Trust: the proof files are public knowledge to holders of the root file, and hold nothing that identifies a case.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from contracts import tlog
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 SQL: Final = statements("referral.following", "witnessing.sql")
 TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
 BATCH: Final = 512
+PATIENCE: Final = timedelta(days=1)  # until a recipient submits what its author has not
 LOG_REWRITTEN: Final = "log-rewritten"
 
 
@@ -52,7 +56,8 @@ class Witnessing:
     def _apply(self, cursor: Cursor, page: list[Stored]) -> None:
         for stored in page:
             if isinstance(stored.event, (Case.MessageSent, Case.MessageReceived)):
-                row = {"content_id": stored.event.content_id, "case_id": stored.case}
+                ours = isinstance(stored.event, Case.MessageSent)
+                row = {"content_id": stored.event.content_id, "case_id": stored.case, "ours": int(ours)}
                 cursor.execute(SQL["add_message"], row | {"since": seconds(stored.event.timestamp)})
 
     async def turn(self) -> int:
@@ -63,7 +68,8 @@ class Witnessing:
 
     async def _submit(self, client: LogClient) -> int:
         with self._node.store.reading() as cursor:
-            rows = cursor.execute(SQL["unsubmitted"], {"limit": BATCH}).fetchall()
+            overdue = seconds(self._node.now() - PATIENCE)
+            rows = cursor.execute(SQL["unsubmitted"], {"limit": BATCH, "overdue": overdue}).fetchall()
         if not rows:
             return 0
         ids = [row[0] for row in rows]
@@ -76,13 +82,14 @@ class Witnessing:
 
     async def _prove(self, client: LogClient) -> int:
         with self._node.store.reading() as cursor:
-            waiting = cursor.execute(SQL["unproven"], {"size": 2**62, "limit": 1}).fetchall()
-        if not waiting:
+            waiting = cursor.execute(SQL["any_waiting"]).fetchone()
+        if waiting is None:
             return 0
         note = await client.fetch("checkpoint")
         opened = tlog.open_checkpoint(note, self._policy.log_keys, self._policy.witness_keys).checkpoint
         if not self._keep(opened, note):
             return 0
+        await self._find(client, opened.size)
         with self._node.store.reading() as cursor:
             rows = cursor.execute(SQL["unproven"], {"size": opened.size, "limit": BATCH}).fetchall()
         if not rows:
@@ -97,6 +104,27 @@ class Witnessing:
             for content_id, _ in rows:
                 cursor.execute(SQL["proven"], {"content_id": content_id, "at": seconds(self._node.now())})
         return len(rows)
+
+    async def _find(self, client: LogClient, size: int) -> None:
+        """Read the entries of the log that were not read yet, if a partner's message is looked for."""
+        with self._node.store.reading() as cursor:
+            looked_for = cursor.execute(SQL["looked_for"]).fetchone()
+            read = int(cursor.execute(SQL["entries_read"]).fetchone()[0])
+        if looked_for is None:
+            return
+        for number in range(read // tlog.TILE_WIDTH, -(-size // tlog.TILE_WIDTH)):
+            bundle = tlog.tile_at(None, number, size)
+            if bundle is not None:
+                entries = tlog.read_bundle(await client.fetch(bundle.path), bundle.width)
+                self._mirror(number * tlog.TILE_WIDTH, entries)
+        with self._node.store.transaction() as cursor:
+            cursor.execute(SQL["find_in_log"])
+
+    def _mirror(self, first: int, entries: tuple[bytes, ...]) -> None:
+        """Keep what a bundle holds; an entry counts only once a proof leads from it to a signed root."""
+        rows = [(b64(entry[1:]), first + place) for place, entry in enumerate(entries)]
+        with self._node.store.transaction() as cursor:
+            cursor.executemany(SQL["add_entry"], rows)
 
     async def _fetch_tiles(self, client: LogClient, indices: list[int], size: int) -> dict[str, bytes]:
         wanted = [path for path in tlog.tiles_needed(indices, size) if path not in self._tiles]

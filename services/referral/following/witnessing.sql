@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS witnessing (
     content_id TEXT PRIMARY KEY,
     case_id TEXT NOT NULL,
     since INTEGER NOT NULL,
+    ours INTEGER NOT NULL,
     log_index INTEGER,
     proven_at INTEGER
 ) WITHOUT ROWID;
@@ -14,6 +15,13 @@ CREATE TABLE IF NOT EXISTS witnessing (
 -- name: create_witnessing_waiting
 -- Finds what has no proof yet.
 CREATE INDEX IF NOT EXISTS witnessing_waiting ON witnessing (since) WHERE proven_at IS NULL;
+
+-- name: create_log_entries
+-- The message ids of the log, mirrored: who looks there for a partner's message tells the notary nothing.
+CREATE TABLE IF NOT EXISTS log_entries (
+    entry TEXT PRIMARY KEY,
+    log_index INTEGER NOT NULL UNIQUE
+) WITHOUT ROWID;
 
 -- name: create_checkpoints
 -- The latest checkpoint of the log that this node holds.
@@ -26,11 +34,30 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 
 -- name: add_message
 -- A message is to be logged.
-INSERT OR IGNORE INTO witnessing (content_id, case_id, since) VALUES (:content_id, :case_id, :since);
+INSERT OR IGNORE INTO witnessing (content_id, case_id, since, ours) VALUES (:content_id, :case_id, :since, :ours);
 
 -- name: unsubmitted
--- What the notary has not been given yet, oldest first.
-SELECT content_id FROM witnessing WHERE log_index IS NULL AND proven_at IS NULL ORDER BY since, content_id LIMIT :limit;
+-- What the notary has not been given by us: our own, and a partner's that was not found in the log for too long.
+SELECT content_id FROM witnessing
+WHERE log_index IS NULL AND proven_at IS NULL AND (ours = 1 OR since <= :overdue)
+ORDER BY since, content_id LIMIT :limit;
+
+-- name: looked_for
+-- Whether a partner's message is looked for in the log.
+SELECT 1 FROM witnessing WHERE log_index IS NULL AND proven_at IS NULL AND ours = 0 LIMIT 1;
+
+-- name: add_entry
+-- An entry of the log, as it was read.
+INSERT OR IGNORE INTO log_entries (entry, log_index) VALUES (?, ?);
+
+-- name: entries_read
+-- How many entries of the log were read.
+SELECT IFNULL(MAX(log_index) + 1, 0) FROM log_entries;
+
+-- name: find_in_log
+-- Partners' messages get the index at which the log has them.
+UPDATE witnessing SET log_index = (SELECT log_index FROM log_entries WHERE entry = witnessing.content_id)
+WHERE log_index IS NULL AND proven_at IS NULL AND content_id IN (SELECT entry FROM log_entries);
 
 -- name: submitted
 -- The notary holds it at this index.
@@ -44,6 +71,10 @@ WHERE proven_at IS NULL AND log_index IS NOT NULL AND log_index < :size ORDER BY
 -- name: proven
 -- Its proof is kept.
 UPDATE witnessing SET proven_at = :at WHERE content_id = :content_id;
+
+-- name: any_waiting
+-- Whether anything waits for its proof.
+SELECT 1 FROM witnessing WHERE proven_at IS NULL LIMIT 1;
 
 -- name: waiting
 -- How many messages have no proof, and since when the oldest waits.

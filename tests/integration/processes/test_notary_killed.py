@@ -89,6 +89,7 @@ class Silent:
 
     async def fetch(self, path: str) -> bytes:
         """Wait for ever."""
+        self.asked.set()
         await asyncio.get_running_loop().create_future()
         return path.encode()
 
