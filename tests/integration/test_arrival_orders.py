@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from contracts.standing import Message, Standing
     from referral.play.clock import StageClock
 
+pytestmark = pytest.mark.xdist_group("arrival orders")
 ORDERS = 10_000
 STEP_BY_STEP = 150
 SEALED_ORDERS = 60

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from nodes import Town
 
+pytestmark = pytest.mark.xdist_group("clocks apart")
 SIX = timedelta(hours=6)
 
 

@@ -63,7 +63,10 @@ class Played:
         }
 
 
-@pytest.fixture(scope="module", params=[EVERYBODY, FEWEST])
+PLAYS: Final = [pytest.param(one, marks=pytest.mark.xdist_group(f"readers: {one}")) for one in (EVERYBODY, FEWEST)]
+
+
+@pytest.fixture(scope="module", params=PLAYS)
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("readers")
     stories = STORIES if request.param == EVERYBODY else (adult_returns,)
@@ -150,7 +153,7 @@ def export(it: Town, found: Played) -> None:
                     found.in_bundles[key] = json.loads(one["body"])
 
 
-@pytest.mark.parametrize("played", [EVERYBODY], indirect=True)
+@pytest.mark.parametrize("played", PLAYS[:1], indirect=True)
 def test_every_pair_of_kind_and_section_went_to_every_role_that_the_table_names(played: Played) -> None:
     seen = {
         (one.kind, name, ROLES[reader])
