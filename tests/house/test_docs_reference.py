@@ -65,6 +65,7 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(outbox.NO_EPOCH_KEY, outbox.NO_TOPIC, outbox.CANNOT_SEND),
         *(inbox.BROKER_RESET, batch.CANNOT_HANDLE, deliveries.NO_RECEIPT, witnessing.LOG_REWRITTEN),
         *(*clocks.CODES.values(), clocks.MISSION_SILENT, clocks.NOT_ALERTED, clocks.BREACH, clocks.CLOCK_FAILED),
+        clocks.PARKED_FACT,
         *(worker.BROKER_AWAY, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
     }
     assert known == set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))

@@ -2,8 +2,8 @@
 
 Rules stand in `draft.py` and in the fold; here is state and nothing else. No event carries a section in the clear: a
 section travels through the aggregate as bytes that only the vault opens, and the aggregate does not keep them. What
-is stored: signed contents (their `act` holds codes only), receipts, refusals, erasures. Trust: whoever edits these
-events is found, because the chain of events is anchored in the notary (architecture.md 6).
+is stored: signed contents (their `act` holds codes only), receipts, refusals, erasures.
+Trust: whoever edits a message here is found, because its signature, its receipts and its proof no longer fit.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class StoreNewer(ReferralRefusal):
 
 
 class StoreDamaged(ReferralRefusal):
-    """This is no file of Landfall, or it is damaged; restore the last backup with `referral backup restore`."""
+    """This is no file of Landfall, or it is damaged; keep it, and ask the partners for what they hold."""
 
     code = "store-damaged"
 
