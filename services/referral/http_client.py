@@ -6,7 +6,9 @@ raises is `NotaryAway`, which changes nothing: messages flow without the notary,
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SECONDS: Final = 10.0
+LONGEST: Final = 30.0  # seconds for one answer, however slowly it drips
 MAX_ANSWER: Final = 4 * 1024 * 1024
 ENTRIES: Final = "/v1/entries"
 
@@ -56,7 +59,7 @@ class NotaryClient:
 
     async def date(self) -> datetime | None:
         """Return the notary's clock, to the second, as its answers carry it (RFC 9110, 6.6.1); None if they do not."""
-        told = (await self._ask("GET", "/checkpoint")).headers.get("date")
+        told = (await self._ask("GET", "/checkpoint")).date
         try:
             return None if told is None else parsedate_to_datetime(told)
         except ValueError:
@@ -68,16 +71,36 @@ class NotaryClient:
 
     async def _ask(
         self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+    ) -> _Answer:
+        """Return what the notary answered, whole, in the time and the size that are given to it."""
+        asked = {"accept-encoding": "identity", **(headers or {})}
         try:
-            answer = await self._client.request(method, path, content=content, headers=headers)
-        except httpx.HTTPError:
+            async with (
+                asyncio.timeout(LONGEST),
+                self._client.stream(method, path, content=content, headers=asked) as answer,
+            ):
+                if answer.headers.get("content-encoding", "identity") != "identity":
+                    raise NotaryAway  # a few bytes could unpack to gigabytes
+                found = bytearray()
+                async for part in answer.aiter_bytes():
+                    found += part
+                    if len(found) > MAX_ANSWER:
+                        raise NotaryAway
+        except (httpx.HTTPError, TimeoutError):
             raise NotaryAway from None
         if answer.is_client_error:
             raise NotaryRefused(f"It answered {answer.status_code}.")
-        if not answer.is_success or len(answer.content) > MAX_ANSWER:
+        if not answer.is_success:
             raise NotaryAway
-        return answer
+        return _Answer(bytes(found), answer.headers.get("date"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The body of an answer, and the time that stands over it."""
+
+    content: bytes
+    date: str | None
 
 
 def _is_index(value: object) -> bool:

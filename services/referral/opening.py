@@ -62,11 +62,14 @@ class Settings:
         """Return the settings of a node's folder, or raise `SettingsRefused` saying what to do."""
         try:
             value = json.loads((folder / NODE_FILE).read_text(encoding="utf-8"))
-            return cls(**value)
+            settings = cls(**value)
         except FileNotFoundError:
             raise SettingsRefused("There is no node in this folder; make one with `referral init`.") from None
         except (OSError, ValueError, TypeError):
             raise SettingsRefused(f"`{NODE_FILE}` is not as `referral init` writes it.") from None
+        if not all(isinstance(one, str) for one in value.values()):
+            raise SettingsRefused(f"`{NODE_FILE}` holds something that is not a text.")
+        return settings
 
     def write(self, folder: Path) -> None:
         """Write the settings into a node's folder."""
@@ -104,13 +107,20 @@ def open_node(folder: Path, unlock: Unlock, now: Clock = machine_clock, *, reade
     """Open the vault and the store of a node's folder; a `reader` reads beside whoever writes."""
     settings = Settings.read(folder)
     network = read_root(folder)
+    directory = network.directory()
+    if settings.agency not in directory.agencies:
+        raise SettingsRefused(f"`agency` of `{NODE_FILE}` is not in `{NETWORK_FILE}`; ask the network's governors.")
     vault = Vault.unlock(folder / VAULT_FOLDER, unlock, now)
     try:
         store = Store.open_reader(folder, vault) if reader else Store.open(folder, vault)
     except BaseException:
         vault.close()
         raise
-    node = Node(settings.agency, network, network.directory(), procedure(PROCEDURE), vault, store, now)
-    if not reader:
-        prepare(store)
-    return node
+    try:
+        if not reader:
+            prepare(store)
+    except BaseException:
+        store.close()
+        vault.close()
+        raise
+    return Node(settings.agency, network, directory, procedure(PROCEDURE), vault, store, now)
