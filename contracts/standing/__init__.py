@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contracts.standing.clock import Clock, Deadline
 from contracts.standing.consents import consents
-from contracts.standing.message import Message, Register, Verdict
+from contracts.standing.message import Message, Register, Verdict, message_of
 from contracts.standing.standing import Standing, fold
 
-__all__ = ["Clock", "Deadline", "Message", "Register", "Standing", "Verdict", "consents", "fold"]
+__all__ = ["Clock", "Deadline", "Message", "Register", "Standing", "Verdict", "consents", "fold", "message_of"]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from contracts.content import Content
+
 EFFECTIVE: Final = "effective"
 FLAGGED: Final = "flagged"
 VOID: Final = "void"
@@ -49,6 +51,26 @@ class Message:
     case_fits: bool = True
     other_case: tuple[str, ...] = ()
     other_procedure: bool = False
+
+
+def message_of(content: Content, *, opens: bool) -> Message:
+    """Return what the fold reads of a content (standing.md 3); `opens`: its case fits its sender and salt."""
+    return Message(
+        id=content.id,
+        kind=content.kind,
+        sender=content.sender,
+        role=content.role,
+        function=content.function,
+        act=content.act,
+        after=content.after,
+        audience=tuple((one.agency, one.role) for one in content.audience),
+        sent_at=content.sent_at,
+        respond_by=content.respond_by,
+        in_reply_to=content.in_reply_to,
+        supersedes=content.supersedes,
+        case_fits=opens,
+        other_procedure=not content.known,
+    )
 
 
 @dataclass(frozen=True, slots=True)

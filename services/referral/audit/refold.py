@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from contracts.content import opens_its_case
-from contracts.standing import Message, Standing, fold
+from contracts.standing import Message, Standing, fold, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -54,24 +54,9 @@ def refold(procedure: Procedure, directory: Directory, contents: Iterable[Conten
 
 
 def _message(content: Content, directory: Directory) -> Message:
-    """Return what the fold reads of a content."""
+    """Return what the fold reads of a content; a root fits under any identity that its sender has had."""
     fingerprints = directory.agency(content.sender).fingerprints
-    return Message(
-        id=content.id,
-        kind=content.kind,
-        sender=content.sender,
-        role=content.role,
-        function=content.function,
-        act=content.act,
-        after=content.after,
-        audience=tuple((one.agency, one.role) for one in content.audience),
-        sent_at=content.sent_at,
-        respond_by=content.respond_by,
-        in_reply_to=content.in_reply_to,
-        supersedes=content.supersedes,
-        case_fits=any(opens_its_case(content, fingerprint) for fingerprint in fingerprints),
-        other_procedure=not content.known,
-    )
+    return message_of(content, opens=any(opens_its_case(content, one) for one in fingerprints))
 
 
 def beside(

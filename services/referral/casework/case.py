@@ -18,7 +18,7 @@ from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 from contracts.content import Content, case_id, content_id, read
 from contracts.encoding import unb64
 from contracts.procedure import procedure
-from contracts.standing import Message
+from contracts.standing import Message, message_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -349,26 +349,6 @@ class Case(BaseAggregate[UUID]):
             approver=erased.approver,
             timestamp=erased.at,
         )
-
-
-def message_of(content: Content, *, opens: bool) -> Message:
-    """Return what the fold reads of a content (standing.md 3)."""
-    return Message(
-        id=content.id,
-        kind=content.kind,
-        sender=content.sender,
-        role=content.role,
-        function=content.function,
-        act=content.act,
-        after=content.after,
-        audience=tuple((one.agency, one.role) for one in content.audience),
-        sent_at=content.sent_at,
-        respond_by=content.respond_by,
-        in_reply_to=content.in_reply_to,
-        supersedes=content.supersedes,
-        case_fits=opens,
-        other_procedure=not content.known,
-    )
 
 
 def _entry(stored: Case.MessageSent | Case.MessageReceived, *, ours: bool) -> Entry:

@@ -26,7 +26,8 @@ from contracts.envelope import (
     open_envelope,
 )
 from contracts.receipts import Receipt, ReceiptContradicts, issue
-from referral.casework.case import Case, Signed, message_of
+from contracts.standing import message_of
+from referral.casework.case import Case, Signed
 from referral.casework.history import History
 from referral.exchange import answers, correspondence
 from referral.exchange.alarms import raise_alarm
@@ -161,7 +162,8 @@ class Batch:
         if case.holds(content.id) or content.id in case.refused:
             self._repeat(case, opened)
             return
-        opens = opens_its_case(content, self.node.agency_named(content.sender).fingerprint)
+        fingerprints = self.node.agency_named(content.sender).fingerprints
+        opens = any(opens_its_case(content, one) for one in fingerprints)
         reason = self._refusal(content, opens=opens)
         if reason:
             case.refuse(content.id, content.sender, reason, self.now)
