@@ -10,6 +10,7 @@ from contracts.content import Recipient, Section, Seen, case_id, compose, conten
 from contracts.encoding import b64
 from contracts.procedure import procedure
 from referral.casework.case import Case, Signed
+from referrals import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,23 +22,6 @@ IDENTITY = {name: b64(name.encode().ljust(32, b"\0")) for name in ROLES}
 SALT = bytes(32)
 CASE = case_id(IDENTITY[BE], SALT)
 TABLE = procedure("icp.v1")
-REQUEST: Mapping[str, Any] = {
-    "scenario": "2_police_or_ngo",
-    "solution": "return",
-    "majority": "adult",
-    "preliminary_risk": "medium",
-    "services": ["shelter"],
-    "reason": "MigrationOrChangeOfLocation",
-    "dependants": "0",
-    "interpreter": True,
-}
-ACCEPT: Mapping[str, Any] = {"decision": "accept", "offer_expires": "2026-11-01", "collegiate": False}
-RISK: Mapping[str, Any] = {
-    "level": "medium",
-    "immediacy": "ordinary",
-    "recommendation": "yes",
-    "valid_until": "2026-10-01",
-}
 INVITE: Mapping[str, Any] = {"agency": IOM, "role": "mission_origin", "reason": "travel"}
 
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case_histories import BE, CASE, HU, RISK, SALT, START, content, new_case, received, root
+from case_histories import BE, CASE, HU, SALT, START, content, new_case, received, root
 from contracts.content import content_id
 from contracts.encoding import b64
 from contracts.receipts import LOST, Receipt, Stage
 from referral.casework.case import Case, Erased, ReceiptHeld, Signed, aggregate_id
+from referrals import RISK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

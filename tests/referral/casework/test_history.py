@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from case_histories import (
-    ACCEPT,
     BE,
     HU,
     INVITE,
     IOM,
-    RISK,
     START,
     TABLE,
     content,
@@ -23,6 +21,7 @@ from case_histories import (
 from contracts.content import content_id
 from contracts.encoding import b64
 from referral.casework.history import History
+from referrals import ACCEPT, RISK
 
 if TYPE_CHECKING:
     from referral.casework.case import Case

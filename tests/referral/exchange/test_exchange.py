@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,37 +10,12 @@ from referral.errors import CaseClosedToReading, SectionErasedRefusal
 from referral.exchange.deliveries import SQL
 from referral.exchange.embedded import EmbeddedBroker
 from referral.exchange.faults import Fault, FaultPlan, FaultyBroker
+from referrals import answer, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from referral.exchange.broker import Broker
-
-REQUEST: dict[str, Any] = {
-    "scenario": "2_police_or_ngo",
-    "solution": "return",
-    "majority": "adult",
-    "preliminary_risk": "medium",
-    "services": ["shelter"],
-    "reason": "MigrationOrChangeOfLocation",
-    "dependants": "0",
-    "interpreter": True,
-}
-ACCEPT: dict[str, Any] = {"decision": "accept", "offer_expires": "2026-11-01", "collegiate": False}
-
-
-def ask(it: Town) -> str:
-    """Let be-fp ask hu-fp, with the consent that it needs."""
-    case = it.open_case("be-fp")
-    it.consent("be-fp", case, "hu-fp", "requested")
-    request = "assistance-request-notification"
-    it.send("be-fp", case, request, REQUEST, to={"hu-fp": "requested"}, sections={"profile": ()})
-    return case
-
-
-def answer(it: Town, case: str) -> None:
-    """Let hu-fp accept."""
-    it.send("hu-fp", case, "assistance-request-confirmation", ACCEPT, sections={"capacity": ()})
 
 
 def states(it: Town, agency: str, case: str) -> list[str]:
@@ -59,7 +34,7 @@ async def test_whatever_the_broker_loses_doubles_and_reorders_both_sides_end_equ
         return brokers[name]
 
     async with town(tmp_path, broker=faulty) as it:
-        case = ask(it)
+        case, _ = ask(it)
         await it.pass_time(timedelta(days=3))
         answer(it, case)
         await it.pass_time(timedelta(days=3))
@@ -73,7 +48,7 @@ async def test_whatever_the_broker_loses_doubles_and_reorders_both_sides_end_equ
 
 async def test_a_message_that_is_withheld_is_named_asked_for_and_given_back(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        case = ask(it)
+        case, _ = ask(it)
         await it.settle()
         answer(it, case)
         it.nodes["hu-fp"].worker.follow()
@@ -95,7 +70,7 @@ async def test_a_message_that_is_withheld_is_named_asked_for_and_given_back(tmp_
 
 async def test_a_withdrawn_consent_shuts_the_section_at_once_and_erases_it_after_72_hours(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        case = ask(it)
+        case, _ = ask(it)
         await it.settle()
         reader = it.nodes["hu-fp"].queries
         request = next(one for one in reader.timeline(case) if one.kind == "assistance-request-notification")
@@ -131,7 +106,7 @@ async def test_a_withdrawn_consent_shuts_the_section_at_once_and_erases_it_after
 
 async def test_a_withdrawal_undone_within_72_hours_opens_the_section_again(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        case = ask(it)
+        case, _ = ask(it)
         await it.settle()
         it.nodes["be-fp"].desk.withdraw_consent(case, "hu-fp", key="w", principal="test")
         await it.pass_time(timedelta(hours=70))
@@ -147,7 +122,7 @@ async def test_a_withdrawal_undone_within_72_hours_opens_the_section_again(tmp_p
 
 async def test_a_broker_that_was_rolled_back_is_noticed_and_nothing_stays_lost(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        case = ask(it)
+        case, _ = ask(it)
         await it.settle()
         answer(it, case)
         await it.settle(["hu-fp"])
@@ -168,7 +143,7 @@ async def test_a_broker_that_was_rolled_back_is_noticed_and_nothing_stays_lost(t
 
 async def test_rebuilt_views_are_the_live_ones_to_the_byte(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        case = ask(it)
+        case, _ = ask(it)
         await it.settle()
         answer(it, case)
         await it.settle()
@@ -181,7 +156,7 @@ async def test_rebuilt_views_are_the_live_ones_to_the_byte(tmp_path: Path) -> No
 
 async def test_nothing_on_the_wire_looks_like_anything_else(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        case = ask(it)
+        case, _ = ask(it)
         await it.settle()
         answer(it, case)
         await it.pass_time(timedelta(days=1))
