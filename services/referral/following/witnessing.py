@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final
 from contracts import tlog
 from contracts.content import Seen
 from contracts.encoding import b64, unb64
+from contracts.refusal import Refusal
 from referral.casework.case import Case
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.deliveries import seconds
 from referral.following.follower import Follower
-from referral.following.proofs import LogClient, proof_file
+from referral.following.proofs import LogClient, NotaryAway, proof_file
 from referral.store import statements
 
 if TYPE_CHECKING:
@@ -95,15 +96,32 @@ class Witnessing:
         if not rows:
             return 0
         found = await self._fetch_tiles(client, [index for _, index in rows], opened.size)
+        proven, doubted = [], []
         for content_id, index in rows:
-            hashes = tlog.prove(index, opened.size, found.__getitem__, self._tiles)
-            self._write(content_id, tlog.LogProof(index, hashes, note).encode())
+            try:
+                hashes = tlog.prove(index, opened.size, found.__getitem__, self._tiles)
+                self._write(content_id, tlog.LogProof(index, hashes, note).encode())
+            except Refusal:
+                doubted.append(content_id)
+            else:
+                proven.append(content_id)
             await asyncio.sleep(0)  # each waits for the disk: a message that came meanwhile goes first
         # The proofs are in their files. If we stop here they are made again.
+        self._note(proven, doubted)
+        if doubted:
+            raise NotaryAway
+        return len(proven)
+
+    def _note(self, proven: list[str], doubted: list[str]) -> None:
+        """Write down what is proven; where what the log served does not lead to its own root, it is asked again."""
         with self._node.store.transaction() as cursor:
-            for content_id, _ in rows:
+            for content_id in proven:
                 cursor.execute(SQL["proven"], {"content_id": content_id, "at": seconds(self._node.now())})
-        return len(rows)
+            for content_id in doubted:
+                for name in ("forget_index", "forget_entries"):
+                    cursor.execute(SQL[name], {"content_id": content_id})
+        if doubted:
+            self._tiles.clear()
 
     async def _find(self, client: LogClient, size: int) -> None:
         """Read the entries of the log that were not read yet, if a partner's message is looked for."""

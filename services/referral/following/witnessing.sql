@@ -68,6 +68,14 @@ UPDATE witnessing SET log_index = :log_index WHERE content_id = :content_id;
 SELECT content_id, log_index FROM witnessing
 WHERE proven_at IS NULL AND log_index IS NOT NULL AND log_index < :size ORDER BY log_index LIMIT :limit;
 
+-- name: forget_index
+-- No proof leads from there to the root: the index was wrong.
+UPDATE witnessing SET log_index = NULL WHERE content_id = :content_id;
+
+-- name: forget_entries
+-- What was read of the log is read again, from where this entry was said to stand.
+DELETE FROM log_entries WHERE log_index >= (SELECT log_index FROM log_entries WHERE entry = :content_id);
+
 -- name: proven
 -- Its proof is kept.
 UPDATE witnessing SET proven_at = :at WHERE content_id = :content_id;
