@@ -23,8 +23,8 @@ def settings() -> dict[str, Any]:
 
 
 def text_of(path: Path) -> str | None:
-    """Return the text of a file, or None if it is not UTF-8."""
+    """Return the text of a file, or None if it is not UTF-8, or was another test's for a moment."""
     try:
         return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, FileNotFoundError):
         return None

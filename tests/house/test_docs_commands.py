@@ -34,14 +34,17 @@ Ran = subprocess.CompletedProcess[str]
 def recipe(target: str) -> str:
     """Return the shell lines of a make target, without making the .venv that this test runs in."""
     kept = ["--old-file=.venv/.installed-run", "--old-file=.venv/.installed-dev"]
-    shown = subprocess.run(["make", "-n", *kept, target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "-n", *kept, target], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return shown.replace(".venv/bin/", "")
 
 
 def run(line: str, folder: Path) -> Ran:
     """Run one command in a folder as a reader would: our programs on the path, no colours, no terminal."""
     make = re.fullmatch(r"make (\w+)", line)
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "200"}
+    inherited = {name: value for name, value in os.environ.items() if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}}
+    environment = {**inherited, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "200"}
     script = SHELL + (recipe(make[1]) if make else line)
     return subprocess.run(
         ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
