@@ -89,8 +89,9 @@ async def test_every_message_is_logged_once_and_proven_at_both_sides(tmp_path: P
         node = it.nodes["hu-fp"].node
         kept = proof_file(tmp_path / "hu-fp" / "proofs", asked.message).read_bytes()
         policy = tlog.read_policy(node.network.policy.encode())
-        proven = tlog.verify_proof(kept, tlog.message_entry(unb64(asked.message, 32)), policy)
-        assert (proven.index, proven.size, node.seen.size) == (1, 2, 3)
+        entry = tlog.message_entry(unb64(asked.message, 32))
+        proven = tlog.verify_proof(kept, entry, policy)
+        assert (proven.index, proven.size, node.seen.size) == (given.index(entry), 2, 3)
         assert it.nodes["be-fp"].worker.witnessing.waiting() == 0
 
 
