@@ -22,6 +22,7 @@ from contracts.content import (
     compose,
     content_id,
     heard,
+    held,
     opens_its_case,
     read,
     sign,
@@ -357,6 +358,32 @@ def test_ten_thousand_changed_contents_bring_nothing_but_the_refusal(
         [profile("hu-fp")], in_reply_to=ID, supersedes=ID, occurred_at=NOW, guards=[{"rule": "T1", "result": "passed"}]
     )
     assert sum(bool(refusal(mutate(raw, drawn))) for _ in range(10_000)) > 5_000
+
+
+@pytest.mark.parametrize("mutate", [mutations, swapped])
+def test_what_is_held_says_what_was_read_however_odd(mutate: Callable[[bytes, random.Random], bytes]) -> None:
+    drawn = random.Random(7)
+    guards = [{"rule": "B2", "result": "attested", "function": "guardian", "date": "2026-03-01"}]
+    raw = first_step([profile("hu-fp")], in_reply_to=ID, supersedes=ID, occurred_at=NOW, guards=guards)
+    accepted = [one for one in (mutate(raw, drawn) for _ in range(6_000)) if not refusal(one)]
+    assert len(accepted) > 40
+    for one in [raw, *accepted]:
+        assert held(one, TABLE) == read(one, TABLE)
+        assert repr(held(one, TABLE).act) == repr(read(one, TABLE).act)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"later": {"a": [1, "\u00fc", None, -0, 2**53, "\U0001f6c2"]}},
+        {"kind": "assistance-request-notification.v2", "act": {"anything": ["at", "all", -(2**53)]}},
+        {"procedure": {"hash": ID, "name": "icp.v1", "more": 1}, "act": {}},
+        {"guards": [{"rule": "M1", "result": "passed", "later": "x", "reason": "r"}]},
+    ],
+)
+def test_what_is_held_says_what_was_read_of_what_is_not_known_yet(fields: dict[str, Any]) -> None:
+    raw = json.dumps(json.loads(changed(**fields)), indent=1).encode()
+    assert held(raw, TABLE) == read(raw, TABLE)
 
 
 def test_a_section_is_committed_to_with_its_name_readers_body_and_key() -> None:

@@ -3,6 +3,7 @@
 Rules stand in `draft.py` and in the fold; here is state and nothing else. No event carries a section in the clear: a
 section travels through the aggregate as bytes that only the vault opens, and the aggregate does not keep them. What
 is stored: signed contents (their `act` holds codes only), receipts, refusals, erasures.
+Contents are read strictly once, before they become events; on replay they are taken as they were found then.
 Trust: whoever edits a message here is found, because its signature, its receipts and its proof no longer fit.
 """
 
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 
-from contracts.content import Content, case_id, content_id, read
+from contracts.content import Content, case_id, content_id, held, read
 from contracts.encoding import unb64
 from contracts.procedure import procedure
 from contracts.standing import Message, message_of
@@ -294,6 +295,7 @@ class Case(BaseAggregate[UUID]):
 
     def send(self, signed: Signed, sections: dict[str, bytes], now: datetime) -> None:
         """Record a message of ours; its keys are in the vault already."""
+        read(signed.content, procedure(PROCEDURE))
         self.trigger_event(
             self.MessageSent,
             content=signed.content,
@@ -306,6 +308,7 @@ class Case(BaseAggregate[UUID]):
 
     def receive(self, signed: Signed, sections: dict[str, bytes], now: datetime, returned_by: str = "") -> None:
         """Record a message of a partner that was opened and verified."""
+        read(signed.content, procedure(PROCEDURE))
         self.trigger_event(
             self.MessageReceived,
             content=signed.content,
@@ -352,7 +355,8 @@ class Case(BaseAggregate[UUID]):
 
 
 def _entry(stored: Case.MessageSent | Case.MessageReceived, *, ours: bool) -> Entry:
-    content = read(stored.content, procedure(PROCEDURE))
+    # `send` and `receive` let nothing become an event that `read` refuses, and an event opens as it was sealed.
+    content = held(stored.content, procedure(PROCEDURE))
     return Entry(
         content=content,
         message=message_of(content, opens=stored.opens),

@@ -13,13 +13,13 @@ Moved to another place, or under another key, the bytes do not open: the place i
 from __future__ import annotations
 
 import hmac
+from hashlib import blake2b
 from typing import Final
 
 from nacl import bindings
 from nacl.exceptions import CryptoError
 from nacl.utils import random
 
-from contracts.encoding import blake
 from contracts.labels import REST_COMMIT, REST_KEY, REST_NONCE
 from referral.vault.errors import SealRefused
 
@@ -51,28 +51,52 @@ def key_id(sealed: bytes) -> bytes:
     return sealed[1:_SALT_AT]
 
 
+class Sealing:
+    """One key with its three hashes begun: sealing and opening many with it begins none of them anew."""
+
+    __slots__ = ("_commit", "_key", "_nonce")
+
+    def __init__(self, key: bytes) -> None:
+        """Begin with a key of 32 bytes."""
+        self._commit = blake2b(digest_size=32, key=key, person=REST_COMMIT)
+        self._key = blake2b(digest_size=32, key=key, person=REST_KEY)
+        self._nonce = blake2b(digest_size=24, key=key, person=REST_NONCE)
+
+    def seal(self, name: bytes, place: bytes, plain: bytes) -> bytes:
+        """Return `plain` sealed under the key, whose 8-byte id is `name`, so that it opens at `place` only."""
+        salt = random(SALT_BYTES)
+        bound = name + salt + place
+        head = VERSION + name + salt + _ended(self._commit, bound)
+        once, nonce = _ended(self._key, bound), _ended(self._nonce, bound)
+        return head + bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, head + place, nonce, once)
+
+    def open(self, place: bytes, sealed: bytes) -> bytes:
+        """Return what was sealed under the key for `place`, or raise `SealRefused`."""
+        if len(sealed) < _SMALLEST or sealed[:1] != VERSION:
+            raise SealRefused
+        bound = sealed[1:_COMMIT_AT] + place
+        if not hmac.compare_digest(_ended(self._commit, bound), sealed[_COMMIT_AT:_BODY_AT]):
+            raise SealRefused
+        once, nonce = _ended(self._key, bound), _ended(self._nonce, bound)
+        try:
+            return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(
+                sealed[_BODY_AT:], sealed[:_BODY_AT] + place, nonce, once
+            )
+        except CryptoError:
+            raise SealRefused from None
+
+
+def _ended(begun: blake2b, bound: bytes) -> bytes:
+    own = begun.copy()
+    own.update(bound)
+    return own.digest()
+
+
 def seal(key: bytes, name: bytes, place: bytes, plain: bytes) -> bytes:
-    """Return `plain` sealed under `key`, whose 8-byte id is `name`, so that it opens at `place` only."""
-    salt = random(SALT_BYTES)
-    bound = name + salt + place
-    head = VERSION + name + salt + blake(REST_COMMIT, bound, key=key)
-    once = blake(REST_KEY, bound, key=key)
-    nonce = blake(REST_NONCE, bound, size=24, key=key)
-    return head + bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, head + place, nonce, once)
+    """Seal one (`Sealing.seal`)."""
+    return Sealing(key).seal(name, place, plain)
 
 
 def open_sealed(key: bytes, place: bytes, sealed: bytes) -> bytes:
-    """Return what was sealed under `key` for `place`, or raise `SealRefused`."""
-    if len(sealed) < _SMALLEST or sealed[:1] != VERSION:
-        raise SealRefused
-    bound = sealed[1:_COMMIT_AT] + place
-    if not hmac.compare_digest(blake(REST_COMMIT, bound, key=key), sealed[_COMMIT_AT:_BODY_AT]):
-        raise SealRefused
-    once = blake(REST_KEY, bound, key=key)
-    nonce = blake(REST_NONCE, bound, size=24, key=key)
-    try:
-        return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(
-            sealed[_BODY_AT:], sealed[:_BODY_AT] + place, nonce, once
-        )
-    except CryptoError:
-        raise SealRefused from None
+    """Open one (`Sealing.open`)."""
+    return Sealing(key).open(place, sealed)

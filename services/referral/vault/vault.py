@@ -163,8 +163,9 @@ class Vault:
     def seal_each(self, items: Sequence[tuple[str, bytes, bytes]]) -> list[bytes]:
         """Seal many (case, aad, plain) at one look into the vault."""
         with self._keyring.reading():
-            keyed = [(self._need(CASE, case), aad, plain) for case, aad, plain in items]
-        return [rest.seal(key.secret, key.key_id, aad, plain) for key, aad, plain in keyed]
+            keys = {case: self._need(CASE, case) for case in {item[0] for item in items}}
+        sealings = {case: rest.Sealing(key.secret) for case, key in keys.items()}
+        return [sealings[case].seal(keys[case].key_id, aad, plain) for case, aad, plain in items]
 
     def open_each(self, items: Sequence[tuple[str, bytes, bytes]]) -> list[bytes | SealRefused | CaseErased]:
         """Open many (case, aad, sealed) at one look into the vault; what does not open is an error in its place."""
@@ -172,9 +173,9 @@ class Vault:
             keys = {case: self._case_key(case) for case in {item[0] for item in items}}
         return [_opened(keys[case], aad, sealed) for case, aad, sealed in items]
 
-    def _case_key(self, case: str) -> bytes | SealRefused | CaseErased:
+    def _case_key(self, case: str) -> rest.Sealing | SealRefused | CaseErased:
         try:
-            return self._need(CASE, case).secret
+            return rest.Sealing(self._need(CASE, case).secret)
         except CaseErased as erased:
             return erased
         except KeyUnknown:
@@ -283,11 +284,13 @@ class Vault:
         return key
 
 
-def _opened(key: bytes | SealRefused | CaseErased, aad: bytes, sealed: bytes) -> bytes | SealRefused | CaseErased:
-    if not isinstance(key, bytes):
+def _opened(
+    key: rest.Sealing | SealRefused | CaseErased, aad: bytes, sealed: bytes
+) -> bytes | SealRefused | CaseErased:
+    if not isinstance(key, rest.Sealing):
         return key
     try:
-        return rest.open_sealed(key, aad, sealed)
+        return key.open(aad, sealed)
     except SealRefused as refusal:
         return refusal
 
