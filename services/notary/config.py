@@ -22,6 +22,7 @@ class Settings(BaseSettings):
 
     `interval` is in seconds: one checkpoint for each interval that brought entries. `window` is how far a signed
     request's time may be from the present, in seconds. `clock_file` is for tests: a file that holds the present.
+    `ends_with_stdin` is for programs that start a notary for their own use: it ends when they do, however they end.
     """
 
     model_config = SettingsConfigDict(env_prefix="NOTARY_", frozen=True, extra="ignore")
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     interval: float = Field(default=1.0, ge=MIN_INTERVAL, le=3600)
     window: float = Field(default=WINDOW.total_seconds(), ge=1, le=86_400)
     clock_file: Path | None = None
+    ends_with_stdin: bool = False
 
     def address(self) -> tuple[str, int]:
         """Return host and port, or raise `SettingRefused`."""

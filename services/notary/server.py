@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -38,7 +40,7 @@ def serve(folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], No
         agencies = read_agencies(settings.network, log.signer.key, now)
         notary = Notary(log, agencies.key_of, now, settings.interval, settings.allowance())
         with _listening(settings.address()) as listener:
-            asyncio.run(_serve(notary, listener, ready))
+            asyncio.run(_serve(notary, listener, ready, ends_with_stdin=settings.ends_with_stdin))
     finally:
         log.close()
 
@@ -56,7 +58,9 @@ def _listening(address: tuple[str, int]) -> socket.socket:
     return listener
 
 
-async def _serve(notary: Notary, listener: socket.socket, ready: Callable[[dict[str, Any]], None]) -> None:
+async def _serve(
+    notary: Notary, listener: socket.socket, ready: Callable[[dict[str, Any]], None], *, ends_with_stdin: bool
+) -> None:
     config = uvicorn.Config(
         make_app(notary),
         log_level="warning",
@@ -68,7 +72,17 @@ async def _serve(notary: Notary, listener: socket.socket, ready: Callable[[dict[
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
+    if ends_with_stdin:
+        threading.Thread(target=lambda: _at_end_of_stdin(loop, server.stop), daemon=True).start()
     await server.serve(sockets=[listener])
+
+
+def _at_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    """Stop when nobody can write to our standard input any more: who started us has gone, killed or not."""
+    while os.read(0, 4096):  # not sys.stdin: its lock would be held by this thread while the interpreter ends
+        pass
+    with suppress(RuntimeError):  # the loop has ended by itself meanwhile
+        loop.call_soon_threadsafe(stop)
 
 
 def _announcement(log: Log, listener: socket.socket) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The real notary, started as its own process beside the nodes of a journey, on the journey's clock.
 
 `referral` and `notary` know each other by their programs and by HTTP alone. The process is found dead or ready by what
-it prints; it ends by SIGTERM, or by SIGKILL where a journey says so.
+it prints; it ends by SIGTERM, by SIGKILL where a journey says so, and by itself when the process that plays is gone:
+then nobody holds the other end of its standard input.
 """
 
 from __future__ import annotations
@@ -84,12 +85,13 @@ class NotaryProcess:
     def start(self) -> None:
         """Start it and return when it answers requests, or raise `NotaryNotStarted`."""
         settings = {"NOTARY_CLOCK_FILE": str(self._backstage / CLOCK_FILE), "NOTARY_WINDOW": WINDOW}
+        settings["NOTARY_ENDS_WITH_STDIN"] = "1"
         serve = _program("serve")
         options = ["--bind", f"127.0.0.1:{self._port.number}", "--network", str(self._network), "--interval", INTERVAL]
         with (self._backstage / "notary.log").open("a", encoding="utf-8") as complaints:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
                 [*serve, str(self._folder), *options],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
                 text=True,
@@ -112,9 +114,9 @@ class NotaryProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(STOP)
-        if process.stdout is not None:
+        for pipe in filter(None, (process.stdin, process.stdout)):
             with contextlib.suppress(OSError):
-                process.stdout.close()
+                pipe.close()
 
     def close(self) -> None:
         """End it for good, and let its port go."""
