@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from contracts.refusal import Refusal
+from contracts.retention import first_day_kept
 from referral.casework.case import Case
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
@@ -30,7 +31,6 @@ from referral.following.proofs import LogClient, NotaryAway
 from referral.following.views import MESSAGES, Views
 from referral.following.witnessing import Witnessing
 from referral.store import Stored, Unreadable
-from referral.vault import first_day_kept
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from contracts.encoding import b64
+from contracts.retention import first_day_kept
 from contracts.signing import agree, public_epoch, public_signing, verify_bytes
 from parcels import NOON, SPOKEN, Clock, cheap
-from referral.exchange.broker import RETENTION
-from referral.vault import EPOCH_KEY_LIFE, MODERATE, TOPIC_RETENTION, KeyFile, Passphrase, Vault, first_day_kept
+from referral.vault import MODERATE, KeyFile, Passphrase, Vault
 from referral.vault.epochs import epoch_kid
 from referral.vault.errors import (
     CaseErased,
@@ -247,12 +247,6 @@ def test_a_day_keeps_the_epoch_key_that_it_has(vault: Vault) -> None:
     first = vault.new_epoch_keys([DAY])
     assert vault.new_epoch_keys([DAY, DAY + timedelta(days=1)])[0] == first[0]
     assert vault.epoch_private(b"unknown!") is None
-
-
-def test_epoch_keys_live_three_days_longer_than_the_broker_keeps_records() -> None:
-    assert (TOPIC_RETENTION, TOPIC_RETENTION.days) == (RETENTION, 14)
-    assert timedelta(days=3) == EPOCH_KEY_LIFE - TOPIC_RETENTION
-    assert first_day_kept(date(2026, 3, 18)) == date(2026, 3, 1)
 
 
 def test_an_epoch_key_is_destroyed_on_its_eighteenth_day_and_not_before(vault: Vault) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts.encoding import b64
+from contracts.retention import first_day_kept
 from contracts.signing import agree, public_epoch
 from parcels import NOON, Clock, Parcel, case_of, cheap
 from referral.store import Store
-from referral.vault import Vault, first_day_kept
+from referral.vault import Vault
 from referral.vault.errors import CaseErased, SectionErased
 
 if TYPE_CHECKING:

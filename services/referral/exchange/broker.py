@@ -15,14 +15,12 @@ read nor forge what it carries (architecture.md 6). Rules for every side of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-RETENTION: Final = timedelta(days=14)  # epoch keys live three days longer: reliability.md 5
 RECORD_LIMIT: Final = 300_000  # bytes, `max.message.bytes`: the value and what the broker frames it with
 FRAMING: Final = 100  # bytes, more than Kafka's batch header (61) and record header (at most 21) take
 VALUE_LIMIT: Final = RECORD_LIMIT - FRAMING  # bytes; the larger envelope has 262,240

@@ -4,7 +4,7 @@ For demo, training and tests, and held to the same contract as Kafka. Rules:
 
 - a topic exists when `provision` made it; offsets count from 0 and are never given twice, also after expiry;
 - an append is one transaction: all of its records or none, in one partition, the partitions in turn;
-- records go from the front of the log when `RETENTION` has passed since their append, like Kafka's;
+- records go from the front of the log when `TOPIC_RETENTION` has passed since their append, like Kafka's;
 - SQLite is called on one thread that owns the connection, so the event loop never waits for the disk.
 """
 
@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from contracts.retention import TOPIC_RETENTION
 from referral.exchange.broker import (
-    RETENTION,
     BrokerAway,
     LogShorter,
     Record,
@@ -211,7 +211,7 @@ class EmbeddedBroker:
         return self._connection.execute(query, values).fetchall()  # type: ignore[no-any-return]  # rows are Any
 
     def _limit(self) -> int:
-        return (self._now() - RETENTION - _EPOCH) // _MILLISECOND
+        return (self._now() - TOPIC_RETENTION - _EPOCH) // _MILLISECOND
 
     def _expirable(self) -> bool:
         return bool(self._rows("SELECT 1 FROM record WHERE at < ? LIMIT 1", self._limit()))

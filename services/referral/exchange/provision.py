@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from referral.exchange.broker import RECORD_LIMIT, RETENTION
+from contracts.retention import TOPIC_RETENTION
+from referral.exchange.broker import RECORD_LIMIT
 from referral.exchange.kafka import create_topics
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def topic_config(in_sync: int) -> dict[str, str]:
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": str(in_sync),
         "retention.bytes": "-1",
-        "retention.ms": str(RETENTION // _MILLISECOND),
+        "retention.ms": str(TOPIC_RETENTION // _MILLISECOND),
         "segment.ms": str(SEGMENT // _MILLISECOND),
         "unclean.leader.election.enable": "false",
     }

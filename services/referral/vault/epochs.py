@@ -1,14 +1,13 @@
 """The vault's second file: one X25519 key a day, never backed up, destroyed when no broker holds its envelopes.
 
 A private half is in this file before its statement is published, so that no envelope comes for a key that is not there.
-It is destroyed 17 days after its day: the topics' retention of 14 days and 3 more, both from `TOPIC_RETENTION`. After
-that an envelope of the day stays shut for everybody, whatever else they hold (sealing.md 3 and 5).
+Once its life is over (`contracts.retention`) it is destroyed, and an envelope of that day stays shut for everybody,
+whatever else they hold (sealing.md 3 and 5).
 """
 
 from __future__ import annotations
 
 import threading
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import blake, day
@@ -21,23 +20,15 @@ from referral.vault.keyring import Keyring, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from pathlib import Path
 
 FILE: Final = "epochs.sqlite"
 MARK: Final = 0x4C464B31  # "LFK1"
 SCHEMA: Final = 1
 
-# How long the broker keeps a record, and so how long an envelope may still come that an epoch key opens.
-TOPIC_RETENTION: Final = timedelta(days=14)
-EPOCH_KEY_LIFE: Final = TOPIC_RETENTION + timedelta(days=3)
-
 SQL: Final = statements("referral.vault", "sql/epochs.sql")
 _TABLES: Final = (SQL["make_epoch_keys"],)
-
-
-def first_day_kept(today: date) -> date:
-    """Return the oldest day whose key is still needed on `today`; what lies before it is to be destroyed."""
-    return today - EPOCH_KEY_LIFE
 
 
 def epoch_kid(public: bytes) -> bytes:

@@ -129,7 +129,7 @@ class Vault:
         return self._epochs.days()
 
     def destroy_epoch_keys(self, before: date) -> int:
-        """Destroy the keys of all days before `before` (`epochs.first_day_kept(today)`); return how many."""
+        """Destroy the keys of all days before `before` (`contracts.retention.first_day_kept`); return how many."""
         return self._epochs.destroy(before)
 
     # Events: one key for each case.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from referral.exchange.broker import RETENTION, BrokerAway, RecordsExpired
+from contracts.retention import TOPIC_RETENTION
+from referral.exchange.broker import BrokerAway, RecordsExpired
 from referral.exchange.embedded import EmbeddedBroker
 from referral.exchange.position import Position, Reset, verify_position
 
@@ -132,7 +133,7 @@ async def test_records_go_when_their_time_is_over_and_the_loss_is_named(tmp_path
     clock.time += timedelta(days=1)
     await broker.append("in.one", [b"c"])
 
-    clock.time = NOON + RETENTION
+    clock.time = NOON + TOPIC_RETENTION
     assert len(await broker.read("in.one", 0, -1, 10)) == 3
     clock.time += timedelta(milliseconds=1)
     with pytest.raises(RecordsExpired) as lost:
@@ -149,7 +150,7 @@ async def test_an_offset_is_never_given_twice_even_when_every_record_has_expired
     broker = EmbeddedBroker(tmp_path / "log.db", clock)
     await broker.provision(["in.one"])
     await broker.append("in.one", [b"a", b"b"])
-    clock.time += RETENTION + timedelta(days=1)
+    clock.time += TOPIC_RETENTION + timedelta(days=1)
 
     assert list(await broker.read("in.one", 0, 1, 10)) == []
     assert await broker.end("in.one", 0) == 2
@@ -165,7 +166,7 @@ async def test_a_clock_that_went_back_leaves_no_gap_in_the_middle(tmp_path: Path
     await broker.append("in.one", [b"a"])
     clock.time -= timedelta(days=3)
     await broker.append("in.one", [b"b"])
-    clock.time = NOON + RETENTION - timedelta(days=1)
+    clock.time = NOON + TOPIC_RETENTION - timedelta(days=1)
 
     assert [record.value for record in await broker.read("in.one", 0, -1, 10)] == [b"a", b"b"]
     await broker.close()

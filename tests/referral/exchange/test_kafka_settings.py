@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from kafka.authority import Authority
 from referral.exchange import kafka_settings
-from referral.exchange.broker import RECORD_LIMIT, RETENTION, VALUE_LIMIT
+from referral.exchange.broker import RECORD_LIMIT, VALUE_LIMIT
 from referral.exchange.kafka_settings import (
     KafkaSettings,
     KafkaSettingsRefused,
@@ -154,5 +154,4 @@ def test_an_inbox_keeps_records_for_the_retention_time_and_is_never_compacted_or
         "segment.ms": "86400000",
         "unclean.leader.election.enable": "false",
     }
-    assert RETENTION.days == 14
     assert VALUE_LIMIT < RECORD_LIMIT
