@@ -96,6 +96,10 @@ class Policy:
                 given.add(group.name)
         return self.quorum == NONE or self.quorum in given
 
+    def witnessed_by(self, names: Iterable[str]) -> bool:
+        """Return whether such cosignatures make a checkpoint *witnessed*: a policy of no quorum never says so."""
+        return self.asks_for_witnesses and self.satisfied_by(names)
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -174,8 +178,9 @@ def read_policy(raw: bytes) -> Policy:
     """Return the policy of a file, or raise `PolicyRefused`; a missing newline at the end of the file is forgiven."""
     if len(raw) > MAX_POLICY or raw.count(b"\n") > MAX_LINES:
         raise PolicyRefused(f"It has more than {MAX_POLICY} bytes or {MAX_LINES} lines.")
-    if _FORBIDDEN.search(raw):
-        raise PolicyRefused("It holds control characters other than tab and newline.")
+    if found := _FORBIDDEN.search(raw):
+        number = raw.count(b"\n", 0, found.start()) + 1
+        raise PolicyRefused(f"Line {number}: It holds control characters other than tab and newline.")
     draft = _Draft()
     for number, line in enumerate(raw.decode("utf-8", "surrogateescape").split("\n"), start=1):
         words = [word for word in _BLANKS.split(line) if word]

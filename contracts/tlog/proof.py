@@ -1,8 +1,8 @@
 """Proofs of logging as files (C2SP tlog-proof): an index, an inclusion proof and a checkpoint; verified offline.
 
-`verify_proof` goes in one order: take the file apart, believe the checkpoint under the policy, then lead the entry's
+`verify_logged` goes in one order: take the file apart, believe the checkpoint under the policy, then lead the entry's
 leaf to its root. A file whose extension is `.tlog-proof` holds one proof. What cannot be read or does not hold raises
-`LogProofRefused`; what holds but lacks witnesses the policy asks for raises `QuorumMissing`.
+`LogProofRefused`; `verify_proof` also refuses what lacks witnesses that the policy asks for, with `QuorumMissing`.
 """
 
 from __future__ import annotations
@@ -112,10 +112,10 @@ def _checkpoint_of(proof: LogProof) -> checkpoint.Checkpoint:
         raise LogProofRefused(f"Its checkpoint: {refused.detail}") from None
 
 
-def verify_proof(raw: bytes, entry: bytes, policy: Policy) -> Logged:
-    """Return what the file proves about `entry` (its bytes in the log) under a policy; needs nothing else, no network.
+def verify_logged(raw: bytes, entry: bytes, policy: Policy) -> Logged:
+    """Return what the file proves about `entry` (its bytes in the log), *logged* or *witnessed*; needs no network.
 
-    Raises `LogProofRefused`, or `QuorumMissing` where only the witnesses are too few.
+    Raises `LogProofRefused`. That the policy's quorum is missing refuses nothing here: its word is *logged* then.
     """
     proof = read_proof(raw)
     try:
@@ -125,6 +125,15 @@ def verify_proof(raw: bytes, entry: bytes, policy: Policy) -> Logged:
     except (checkpoint.CheckpointRefused, merkle.TreeProofRefused) as refused:
         raise LogProofRefused(refused.detail) from None
     witnesses = policy.cosigners(one.key for one in opened.cosigned)
-    if not policy.satisfied_by(witnesses):
+    return Logged(head.origin, proof.index, head.size, head.root, witnesses, policy.witnessed_by(witnesses))
+
+
+def verify_proof(raw: bytes, entry: bytes, policy: Policy) -> Logged:
+    """Return what the file proves about `entry` where the policy's quorum is there, if it asks for one.
+
+    Raises `LogProofRefused`, or `QuorumMissing` where only the witnesses are too few.
+    """
+    logged = verify_logged(raw, entry, policy)
+    if policy.asks_for_witnesses and not logged.witnessed:
         raise QuorumMissing
-    return Logged(head.origin, proof.index, head.size, head.root, witnesses, policy.asks_for_witnesses)
+    return logged

@@ -136,6 +136,74 @@ def test_as_many_as_the_specification_recommends_are_read() -> None:
     assert not policy.satisfied_by([f"w{number}" for number in range(1, 32)])
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "log",
+        f"log {LOG} one two",
+        f"log {W[0]}",
+        "witness w",
+        f"witness w {LOG}",
+        f"witness X1 {make_signer('more', bytes(32), COSIGNATURE).key}",
+        "group g",
+        "group g any",
+        "group g 4 X1 X2 X3",
+        "group g any Z",
+        "quorum",
+        "quorum Z",
+        "quorum X1 X2",
+        "unknown word",
+        "quorum \x00none",
+        "quorum none\x7f",
+    ],
+)
+@pytest.mark.parametrize("before", [0, 1, 7])
+def test_the_number_of_the_bad_line_is_named(line: str, before: int) -> None:
+    number = before + len(NAMES) + 1
+    with pytest.raises(PolicyRefused, match=f"Line {number}: "):
+        read_policy(("# fine\n" * before + WITNESSES + line + "\nquorum none\n").encode())
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> str:
+    """Draw a policy file of up to six witnesses in groups of groups, with blanks and comments where they may stand."""
+    blank = st.sampled_from([" ", "\t", "  ", " \t"])
+    free, lines = list(NAMES), [f"witness{draw(blank)}{name} {key}" for name, key in zip(NAMES, W, strict=True)]
+    for number in range(draw(st.integers(0, 5))):
+        members = draw(st.lists(st.sampled_from(free), min_size=1, unique=True)) if free else []
+        if not members:
+            break
+        threshold = draw(st.sampled_from(["any", "all", str(draw(st.integers(1, len(members))))]))
+        lines.append(f"{draw(st.sampled_from(['', ' ']))}group g{number} {threshold}{draw(blank)}{' '.join(members)}")
+        free = [name for name in free if name not in members] + [f"g{number}"]
+        lines.append(draw(st.sampled_from(["", "# a comment", "\t"])))
+    return "\n".join([*lines, f"quorum {draw(st.sampled_from([*free, 'none']))}", ""])
+
+
+def reached(policy: str, given_names: frozenset[str]) -> bool:
+    """Say by recursion from the quorum down whether it is reached: a second reader, from the specification's words."""
+    groups = {words[1]: words[2:] for line in policy.split("\n") if (words := line.split())[:1] == ["group"]}
+
+    def has(name: str) -> bool:
+        if name not in groups:
+            return name in given_names
+        threshold, *members = groups[name]
+        wanted = {"all": len(members), "any": 1}.get(threshold) or int(threshold)
+        return sum(map(has, members)) >= wanted
+
+    quorum = policy.rsplit(maxsplit=1)[-1]
+    return quorum == "none" or has(quorum)
+
+
+@given(policies())
+def test_any_policy_counts_as_a_second_reader_counts(text: str) -> None:
+    policy = read_policy(text.encode())
+    for many in range(7):
+        for names in combinations(NAMES, many):
+            assert policy.satisfied_by(names) == reached(text, frozenset(names))
+            assert policy.witnessed_by(names) == (policy.quorum != "none" and policy.satisfied_by(names))
+
+
 @given(st.binary(max_size=100))
 def test_any_bytes_are_read_as_a_policy_or_refused_by_name(raw: bytes) -> None:
     for candidate in (raw, raw + b"\nquorum none\n"):
