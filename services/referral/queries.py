@@ -241,7 +241,8 @@ class Queries:
 
     def _record(self, case: Case, entry: Entry, read: Read) -> None:
         now = read.at
-        log = self._node.store.load(reads_of(case.case), ReadLog) or ReadLog.begin(case.case, now)
+        stream = reads_of(self._node.vault, case.case)
+        log = self._node.store.load(stream, ReadLog) or ReadLog.begin(stream, now)
         tell = log.record(read) and not entry.ours
 
         def opened(cursor: Cursor) -> None:

@@ -28,7 +28,8 @@ def read(it: Town, agency: str, case: str, message: str, section: str = "profile
 
 def reads(it: Town, agency: str, case: str) -> list[tuple[str, str, str, str]]:
     """Return what the log of reads says."""
-    log = it.nodes[agency].node.store.load(reads_of(case), ReadLog)
+    node = it.nodes[agency].node
+    log = node.store.load(reads_of(node.vault, case), ReadLog)
     return [] if log is None else [(one.section, one.principal, one.function, one.purpose) for one in log.entries]
 
 
@@ -91,7 +92,7 @@ async def test_what_is_not_there_or_not_ours_is_refused_by_its_name(tmp_path: Pa
             read(it, "hu-fp", case, asked.message, "identity")
         read(it, "hu-fp", case, asked.message)
         with pytest.raises(CaseUnknown):
-            it.nodes["hu-fp"].queries.timeline(reads_of(case))
+            it.nodes["hu-fp"].queries.timeline(reads_of(it.nodes["hu-fp"].node.vault, case))
         assert reads(it, "hu-fp", case) == [("profile", "anna", "focal-point", "triage")]
 
 

@@ -2,7 +2,8 @@
 
 An entry is committed before the text is given: at worst a read is logged that did not happen (reliability.md 4). It
 names the message, the section, the function and the purpose, and the account as an opaque name; nothing of the
-person.
+person. The stream's id is drawn from the case by a secret of this node, so that no partner can name it in a message
+and have its own history stand where the reads belong.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 
-from contracts.encoding import b64, blake, unb64
+from contracts.encoding import b64, unb64
 from contracts.labels import READS
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from referral.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,9 @@ class Read:
     at: datetime
 
 
-def reads_of(case: str) -> str:
-    """Return the id of the stream that holds the reads of a case, 22 characters."""
-    return b64(blake(READS, unb64(case, 16), size=16))
+def reads_of(vault: Vault, case: str) -> str:
+    """Return the id of the stream that holds the reads of a case at the node of this vault, 22 characters."""
+    return b64(vault.name_own(READS, unb64(case, 16)))
 
 
 class ReadLog(BaseAggregate[UUID]):
@@ -70,9 +73,9 @@ class ReadLog(BaseAggregate[UUID]):
         self.entries: list[Read] = []
 
     @classmethod
-    def begin(cls, case: str, now: datetime) -> ReadLog:
-        """Return the empty log of a case."""
-        return cls._create(cls.Begun, id=UUID(bytes=unb64(reads_of(case), 16)), timestamp=now)
+    def begin(cls, stream: str, now: datetime) -> ReadLog:
+        """Return an empty log under the id that `reads_of` gives."""
+        return cls._create(cls.Begun, id=UUID(bytes=unb64(stream, 16)), timestamp=now)
 
     def record(self, read: Read) -> bool:
         """Record a read unless it was recorded that day; say whether it was the section's first ever."""

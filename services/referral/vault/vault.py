@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from contracts.encoding import b64
+from contracts.encoding import b64, blake
 from contracts.signing import public_signing, sign_bytes
 from referral.vault import rest
 from referral.vault.epochs import EpochKeys
@@ -251,11 +251,7 @@ class Vault:
 
     def seal_own(self, aad: bytes, plain: bytes) -> bytes:
         """Return `plain` sealed under the node's own key, made at first use: for what belongs to no case."""
-        with self._keyring.reading():
-            key = self._keyring.find(NODE, NODE)
-            if key is None:
-                with self._keyring.writing() as cursor:
-                    key = self._keyring.keep(cursor, NODE, NODE, rest.new_key())
+        key = self._own()
         return rest.seal(key.secret, key.key_id, aad, plain)
 
     def open_own(self, aad: bytes, sealed: bytes) -> bytes:
@@ -263,6 +259,21 @@ class Vault:
         with self._keyring.reading():
             key = self._need(NODE, NODE)
         return rest.open_sealed(key.secret, aad, sealed)
+
+    def name_own(self, label: bytes, what: bytes) -> bytes:
+        """Return the 16 bytes under which this node keeps something of its own about `what`.
+
+        A label of `contracts.labels` says for what. Nobody else can tell them, and they stay the same.
+        """
+        return blake(label, what, size=16, key=self._own().secret)
+
+    def _own(self) -> Key:
+        with self._keyring.reading():
+            key = self._keyring.find(NODE, NODE)
+            if key is None:
+                with self._keyring.writing() as cursor:
+                    key = self._keyring.keep(cursor, NODE, NODE, rest.new_key())
+        return key
 
     def rewrap(self) -> bool:
         """Re-make the vault key if it is 30 days old and wrap every live key anew; say whether it was due."""

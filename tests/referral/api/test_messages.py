@@ -145,7 +145,7 @@ async def _log_of_reads(caller: Caller) -> str:
     message = (await caller.get(f"/v1/cases/{case}/timeline")).json()["messages"][0]["message"]
     address = f"/v1/cases/{case}/messages/{message}/sections/consent"
     assert (await caller.get(address, function="case-manager", purpose="arrival")).status_code == 200
-    return reads_of(case)
+    return reads_of(caller.town.nodes["be-fp"].node.vault, case)
 
 
 async def test_an_unknown_kind_and_an_unknown_message_are_not_found(caller: Caller) -> None:

@@ -112,7 +112,7 @@ async def test_without_being_asked_for_no_section_leaves_the_node(tmp_path: Path
         assert not any(path.endswith("sections.json") for path in files)
         sent = {path: raw for path, raw in files.items() if path.startswith("data/messages/")}
         assert [path for path, raw in sent.items() if any(secret in raw for secret in SECRETS)] == []
-        assert it.nodes["hu-fp"].node.store.load(reads_of(case)) is None
+        assert it.nodes["hu-fp"].node.store.load(reads_of(it.nodes["hu-fp"].node.vault, case)) is None
 
 
 async def test_a_section_is_exported_to_its_reader_with_its_read_in_the_log(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_a_section_is_exported_to_its_reader_with_its_read_in_the_log(tmp_
         found = json.loads((tmp_path / "bundle" / f"data/messages/{request}/sections.json").read_text())
         assert [(one["name"], one["readers"]) for one in found["sections"]] == [("profile", ["hu-fp"])]
         assert json.loads(found["sections"][0]["body"])["age_band"] == "24-26"
-        reads = it.nodes["hu-fp"].node.store.load(reads_of(case)).entries
+        reads = it.nodes["hu-fp"].node.store.load(reads_of(it.nodes["hu-fp"].node.vault, case)).entries
         assert {(one.section, one.purpose, one.principal) for one in reads} == {
             ("consent", "export", "auditor"),
             ("profile", "export", "auditor"),

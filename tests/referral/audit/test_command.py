@@ -50,7 +50,7 @@ async def test_sections_are_exported_for_a_named_account(tmp_path: Path) -> None
         home = it.nodes["hu-fp"]
         command.export(home.node, home.folder, case, tmp_path / "bundle", sections=True, principal="auditor-7")
 
-        reads = home.node.store.load(reads_of(case)).entries
+        reads = home.node.store.load(reads_of(home.node.vault, case)).entries
         assert {(one.principal, one.function, one.purpose) for one in reads} == {("auditor-7", "auditor", "export")}
 
 
