@@ -4,6 +4,7 @@
 
 - Everything is checked at load: an unknown or reserved key, a register family, value, code, role, section or act field
   that does not exist is a `ProcedureRefused` that names the line, as in `kind.case-hold.when[2].requires.hold`.
+- The table that ships is held against the section models too: `with_models`.
 - `check_act` holds every act to the closed schema of its kind; an `ActRefused` names the field, never the value.
 - Adding a kind is data: nothing here knows a kind by name.
 
@@ -21,6 +22,7 @@ from contracts.procedure.field import ActRefused, Field
 from contracts.procedure.line import ProcedureRefused
 from contracts.procedure.rule import Family, Kind, Variant
 from contracts.procedure.table import Procedure, load, parse
+from contracts.sections import SECTIONS, section_class
 
 _SHIPPED: Final = Path(__file__).parent.parent / "procedures"
 
@@ -30,7 +32,20 @@ def procedure(name: str) -> Procedure:
     """Return the procedure of this name that ships with the product; raise `ProcedureRefused` if there is none."""
     if name not in {path.name.removesuffix(".toml") for path in _SHIPPED.glob("*.toml")}:
         raise ProcedureRefused("table: no procedure of this name ships with this version.")
-    return load(_SHIPPED / f"{name}.toml")
+    return with_models(load(_SHIPPED / f"{name}.toml"))
+
+
+def with_models(table: Procedure) -> Procedure:
+    """Return the table, every section of which has a model of the same class; else raise `ProcedureRefused`.
+
+    A table that shows a section under a lower class than its fields have would let a narrower consent open it.
+    """
+    for name, section in table.sections.items():
+        if name not in SECTIONS:
+            raise ProcedureRefused(f"section.{name}: no model says what is in it.")
+        if section_class(name) != section.highest:
+            raise ProcedureRefused(f"section.{name}.class: the fields of its model are of class {section_class(name)}.")
+    return table
 
 
 __all__ = [
@@ -48,4 +63,5 @@ __all__ = [
     "load",
     "parse",
     "procedure",
+    "with_models",
 ]

@@ -20,7 +20,7 @@ _KEYS: Final = ("codes", "type", "or", "required", "with", "many", "row", "min",
 
 def read_act(line: Line) -> Mapping[str, Field]:
     """Return the fields of an act; `with` may name only a field with codes that stands beside it."""
-    fields = {name: _field(name, below) for name, below in line.children()}
+    fields = {name: _field(name, below) for name, below in line.names()}
     for name, below in line.children():
         _check_with(below, fields, name)
     return fields
@@ -38,10 +38,10 @@ def _field(name: str, line: Line) -> Field:
     least, most = _bounds(line, kind.word(TYPES) if kind else "")
     return Field(
         name=name,
-        codes=codes.words() if codes else (),
+        codes=codes.codes() if codes else (),
         type=kind.word(TYPES) if kind else "",
         row=read_act(row) if row else {},
-        or_codes=beside.words() if beside else (),
+        or_codes=beside.codes() if beside else (),
         required=line.child("required").yes(),
         with_codes={field: below.words() for field, below in with_.children()} if with_ else {},
         many=many.yes() if many else False,

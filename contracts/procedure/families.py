@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 _KEYS: Final = ("order", "pick", "settle", "members", "in_order", "side", "scope")
 NEEDED: Final = ("member", "seat", "responsible")
+UNSET: Final = "none"
 
 
 def read_families(line: Line) -> Mapping[str, Family]:
     """Return the register families; those that the membership rules read must be there."""
-    found = {name: _family(name, below) for name, below in line.children()}
+    found = {name: _family(name, below) for name, below in line.names()}
     for name in NEEDED:
         if name not in found:
             line.refuse(f"{name} is missing: membership reads it.")
@@ -29,14 +30,16 @@ def read_families(line: Line) -> Mapping[str, Family]:
 
 def _family(name: str, line: Line) -> Family:
     line.only(_KEYS)
-    if ":" in name or name == "travelling":
+    if name == "travelling":
         line.refuse("this cannot name a register family.")
     order, pick, settle = line.maybe("order"), line.maybe("pick"), line.maybe("settle")
     if (order is None) == (pick is None):
         line.refuse("exactly one of order and pick says how tips become a value.")
     if settle and not order and settle.word(("up", "one")) == "up":
         settle.refuse("up needs an order.")
-    values = order.words() if order else ()
+    values = order.codes() if order else ()
+    if order and UNSET in values:
+        order.refuse("a register that nobody has set is none: no value is called so.")
     steps, before, unless = _steps(line.maybe("in_order"), values)
     return Family(
         name=name,

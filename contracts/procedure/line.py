@@ -5,6 +5,7 @@ A name is written as in `kind.case-hold.when[2].requires.hold`; the entries of a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
@@ -17,6 +18,8 @@ RESERVED: Final = frozenset(
     {"to", "evidence", "relay", "late", "count", "span", "number", "timer", "thread", "both"},
 )
 _MOST: Final = 2**31
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 
 
 class ProcedureRefused(Refusal):
@@ -90,6 +93,20 @@ class Line:
         if len(set(found)) != len(found):
             self.refuse("a word stands twice.")
         return found
+
+    def names(self) -> Iterator[tuple[str, Line]]:
+        """Yield each key of a table with its line; a key is a lower-case word that `{…}` and a register can hold."""
+        for name, below in self.children():
+            if not _NAME.fullmatch(name):
+                below.refuse("a name is lower-case letters, digits and underscores.")
+            yield name, below
+
+    def codes(self) -> tuple[str, ...]:
+        """Return a non-empty array of different codes; a code has no space and no sign that a text could hide."""
+        for entry in self.entries():
+            if not _CODE.fullmatch(entry.word()):
+                entry.refuse("a code is letters, digits and the signs _ + -.")
+        return self.words()
 
     def yes(self) -> bool:
         """Return `true` or `false`."""

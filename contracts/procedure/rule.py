@@ -52,7 +52,10 @@ class Text:
 
 
 def text(written: str) -> Text:
-    """Take a text of the table apart; raise `ValueError` for braces that are no known hole."""
+    """Take a text of the table apart; raise `ValueError` for braces that are no known hole, or no whole part of it.
+
+    The parts of a text stand between colons: `travel:{act.itinerary}x` names a register that nothing else would name.
+    """
     pieces: list[str] = []
     at = 0
     every = ""
@@ -62,6 +65,8 @@ def text(written: str) -> Text:
         at = hole.end()
     pieces.append(written[at:])
     if any("{" in literal or "}" in literal for literal in pieces[::2]):
+        raise ValueError(written)
+    if any("{" in part and not _HOLE.fullmatch(part) for part in written.split(":")):
         raise ValueError(written)
     return Text(written, tuple(pieces), every)
 

@@ -24,7 +24,7 @@ ANY: Final = "*"
 def read_sections(line: Line) -> Mapping[str, SectionRule]:
     """Return the sections by name."""
     found = {}
-    for name, below in line.children():
+    for name, below in line.names():
         below.only(("class", "holds"))
         found[name] = SectionRule(name, below.child("class").word(_CLASSES), below.child("holds").word())
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +27,7 @@ _KEYS: Final = (
     "procedure", "member_roles", "destination_side", "origin_side", "travelling", "functions", "register", "stops",
     "kind", "reply", "section", "carry",
 )  # fmt: skip
+_PLACE: Final = re.compile(r"line [0-9]+, column [0-9]+")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def parse(table: Mapping[str, Any]) -> Procedure:
     """Return the procedure of a parsed table, or raise `ProcedureRefused` naming the line that does not fit."""
     top = Line("", dict(table))
     top.only(_KEYS)
-    roles = top.child("member_roles").words()
+    roles = top.child("member_roles").codes()
     families = read_families(top.child("register"))
     travelling = _travelling(top.child("travelling"), families)
     kinds = Kinds(families, roles, travelling).read(top.child("kind"))
@@ -124,7 +126,7 @@ def parse(table: Mapping[str, Any]) -> Procedure:
         destination_side=frozenset(top.child("destination_side").words(roles)),
         origin_side=frozenset(top.child("origin_side").words(roles)),
         travelling=travelling,
-        functions=top.child("functions").words(),
+        functions=top.child("functions").codes(),
         sections=sections,
         carry_lines=Carries(kinds, sections, families, roles).read(carry) if carry else (),
         replies=read_replies(reply, kinds) if reply else (),
@@ -159,8 +161,11 @@ def load(path: Path) -> Procedure:
     """Read a table from a file; raise `ProcedureRefused`, also where it is no TOML."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise ProcedureRefused("table: it is not TOML in UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        at = _PLACE.search(str(error))
+        raise ProcedureRefused(f"{at[0] if at else 'table'}: it is not TOML.") from None
+    except UnicodeDecodeError:
+        raise ProcedureRefused("table: it is not UTF-8.") from None
     except OSError:
         raise ProcedureRefused("table: there is no such file to read.") from None
     return parse(table)

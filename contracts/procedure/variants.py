@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from contracts.procedure.families import UNSET
 from contracts.procedure.line import Line
-from contracts.procedure.rule import Allowed, Demand, Family, Kind, Setting, Text, Variant, text
+from contracts.procedure.rule import Allowed, Demand, Family, Kind, Setting, Text, Variant
 from contracts.procedure.sections import read_codes
 from contracts.procedure.texts import check_fields, itinerary, read_text
 
@@ -20,7 +21,7 @@ _KEYS: Final = (
     "sets_unflagged", "sets_flagged", "falls", "protection", "respond_by_days", "flag",
 )  # fmt: skip
 TRAVELLING: Final = "travelling"
-UNSET: Final = "none"
+DERIVED: Final = ("hold", "risk")  # without a colon: the strongest of the family
 PRELIMINARY: Final = "unknown"  # "unknown" (a preliminary risk) folds as medium
 PRELIMINARY_FOLDS_AS: Final = "medium"
 _FACT_ONLY: Final = ("sets_unflagged", "sets_flagged", "flag")
@@ -37,7 +38,12 @@ class Variants:
 
     def read(self, line: Line) -> tuple[Variant, ...]:
         """Return the variants in their order: the first that matches is the rule of a message."""
-        return tuple(self._variant(entry) for entry in line.entries())
+        found: list[Variant] = []
+        for entry in line.entries():
+            if found and _matches_always(found[-1]):
+                entry.refuse("the one before it matches always: this one never would.")
+            found.append(self._variant(entry))
+        return tuple(found)
 
     def _variant(self, line: Line) -> Variant:
         line.only(_KEYS)
@@ -108,7 +114,7 @@ class Variants:
 
     def _orphan(self, line: Line) -> Text:
         """Return the voice: a family alone means the voice of act.agency in it."""
-        found = read_text(line) if ":" in line.word() else text(line.word() + ":{act.agency}")
+        found = read_text(line if ":" in line.word() else Line(line.name, line.word() + ":{act.agency}"))
         self._register(line, found)
         return found
 
@@ -155,6 +161,8 @@ class Variants:
             self._needs(line, "register", "register")
             return Setting(register, value)
         self._register(line, register)
+        if register.written in DERIVED:
+            line.refuse("it is the strongest of its family, and set by nobody: name a voice after a colon.")
         family = self._families[register.family]
         if family.side == self._kind.core:
             line.refuse("a core kind sets core registers, a side kind those of its own.")
@@ -193,6 +201,10 @@ class Variants:
             line.refuse("this register never has this value.")
         if family.pick == "earliest":
             line.refuse("a date of the act stands here.")
+
+
+def _matches_always(variant: Variant) -> bool:
+    return not (variant.root or variant.other or variant.act or variant.given)
 
 
 def _yes(line: Line, key: str) -> bool:

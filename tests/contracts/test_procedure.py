@@ -9,7 +9,7 @@ import pytest
 
 import contracts
 from contracts.encoding import b64
-from contracts.procedure import ActRefused, ProcedureRefused, load, parse, procedure
+from contracts.procedure import ActRefused, ProcedureRefused, load, parse, procedure, with_models
 
 FILE = Path(contracts.__file__).parent / "procedures" / "icp.v1.toml"
 WRITTEN = tomllib.loads(FILE.read_text(encoding="utf-8"))
@@ -165,6 +165,20 @@ BREAKAGES = [
     (put("reply/0/question", "postcard"), "reply[1].question: this is not a known word"),
     (put("reply/1/asked", {"decision": ["why"]}), "reply[2].asked.decision[1]: this is not a known word"),
     (put("procedure", 1.5), "procedure: a text stands here"),
+    (put("register/Mood", {"order": ["low", "high"]}), "register.Mood: a name is lower-case"),
+    (put("register/mood", {"order": ["none", "high"]}), "register.mood.order: a register that nobody has set is none"),
+    (put("register/mood", {"order": ["!low", "high"]}), "register.mood.order[1]: a code is letters"),
+    (put("member_roles/0", "the requesting"), "member_roles[1]: a code is letters"),
+    (put("functions/0", "case\u202eworker"), "functions[1]: a code is letters"),
+    (put(f"{HOLD}/act/Old Name", {"type": "date", "required": False}), "act.Old Name: a name is lower-case"),
+    (put(f"{HOLD}/act/reason/codes/1", "{sender}"), "act.reason.codes[2]: a code is letters"),
+    (put(f"{DEPARTURE}/act/itinerary/or", ["by car"]), "act.itinerary.or[1]: a code is letters"),
+    (put("section/Profile", WRITTEN["section"]["profile"]), "section.Profile: a name is lower-case"),
+    (put(f"{HOLD}/when/0/orphan", "{act.}"), "kind.case-hold.when[1].orphan: these braces hold nothing"),
+    (put(f"{HOLD}/when/1/requires", {"hold:{sender}x": ["placed"]}), "requires.hold:{sender}x: these braces hold"),
+    (put(f"{APPROVAL}/when/1/falls", "{act.itinerary}x"), "when[2].falls: these braces hold nothing"),
+    (put(f"{HOLD}/when/1/sets", {"hold": "placed"}), "when[2].sets.hold: it is the strongest of its family"),
+    (put(f"{HOLD}/when/1", {}), "kind.case-hold.when[3]: the one before it matches always"),
 ]
 
 
@@ -185,6 +199,20 @@ def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "nothing.toml")
     with pytest.raises(ProcedureRefused):
         procedure("../icp.v1")
+
+
+def test_a_file_that_is_no_toml_is_refused_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "table.toml").write_text('procedure = "icp.v1"\nmember_roles = [\n"a" "b"]\n', encoding="utf-8")
+
+    with pytest.raises(ProcedureRefused, match="line 3, column 5: it is not TOML"):
+        load(tmp_path / "table.toml")
+
+
+def test_a_section_without_a_model_is_refused_and_so_is_one_of_a_lower_class() -> None:
+    with pytest.raises(ProcedureRefused, match=r"section\.letter: no model"):
+        with_models(parse(put("section/letter", {"class": "P3", "holds": "a letter"})))
+    with pytest.raises(ProcedureRefused, match=r"section\.identity\.class: the fields of its model are of class P2"):
+        with_models(parse(put("section/identity/class", "P1")))
 
 
 def test_a_comment_changes_no_hash_and_a_rule_does(tmp_path: Path) -> None:
