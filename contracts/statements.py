@@ -22,6 +22,7 @@ from contracts import labels, shape
 from contracts.encoding import agency_name, b64, blake, compact, day, instant, instant_text, parse
 from contracts.refusal import FormatRefused, Refusal
 from contracts.signing import SIGNATURE_SIZE, fingerprint, public_signing, sign_bytes
+from contracts.tlog.entries import STATEMENT, check_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -252,6 +253,21 @@ def entry_value(entry: Entry) -> dict[str, Any]:
     """Return an entry as the JSON value that the log and the root file hold."""
     signatures = [{"key": signed.key, "signature": b64(signed.signature)} for signed in entry.signatures]
     return {"statement": b64(entry.statement), "signatures": signatures}
+
+
+def logged_bytes(entry: Entry) -> bytes:
+    """Return the entry of the log that holds a statement: 0x10 and its JSON."""
+    return check_entry(bytes([STATEMENT]) + compact(entry_value(entry)))
+
+
+def read_logged(raw: bytes) -> Entry:
+    """Return the statement that an entry of the log holds, or raise `StatementRefused`."""
+    if raw[:1] != bytes([STATEMENT]):
+        raise StatementRefused("It is no statement of the log.")
+    try:
+        return read_entry(parse(raw[1:]))
+    except FormatRefused as refused:
+        raise StatementRefused(refused.detail) from None
 
 
 def read_riders(raw: bytes) -> tuple[Rider, ...]:

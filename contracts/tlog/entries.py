@@ -1,37 +1,33 @@
-"""What the log's entries say by their first byte (evidence.md 1): content ids now, three more types reserved by name.
+"""What the log's entries say by their first byte (evidence.md 1): content ids, roots of receipts, anchors, statements.
 
-An entry that is not a content id in its one form raises `EntryRefused`, with a code for each way to be wrong.
+An entry that is none of these in its one form raises `EntryRefused`, with a code for each way to be wrong. What a
+statement says, and whether it counts, is the directory's to judge.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from contracts.refusal import Refusal
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 MESSAGE: Final = 0x01
+RECEIPTS: Final = 0x02
+ANCHOR: Final = 0x03
+STATEMENT: Final = 0x10
+HASHES: Final = frozenset({MESSAGE, RECEIPTS, ANCHOR})
 ID_SIZE: Final = 32
+MAX_ENTRY: Final = 65_535  # what an entry bundle can hold
 MAX_ENTRIES: Final = 512
-RESERVED: Final[Mapping[int, str]] = {0x02: "receipts", 0x03: "anchor", 0x10: "statement"}
 
 
 class EntryRefused(Refusal):
-    """This cannot be entered in the log; submit 0x01 followed by the 32 bytes of a content id."""
+    """This cannot be entered in the log; submit 0x01, 0x02 or 0x03 and 32 bytes, or 0x10 and a signed statement."""
 
     code: ClassVar[str] = "entry"
 
 
-class EntryReserved(EntryRefused):
-    """Entries of this type are reserved and not taken yet; submit content ids only."""
-
-    code = "entry-reserved"
-
-
 class EntrySizeRefused(EntryRefused):
-    """An entry of a message has 33 bytes: 0x01 and the content id; submit it whole."""
+    """An entry of this type has 33 bytes, a statement at most 65,535; submit it whole."""
 
     code = "entry-size"
 
@@ -44,10 +40,8 @@ def message_entry(content_id: bytes) -> bytes:
 def check_entry(entry: bytes) -> bytes:
     """Return `entry` if the log takes it, or raise an `EntryRefused`."""
     kind = entry[0] if entry else 0
-    if kind in RESERVED:
-        raise EntryReserved(f"It is of type {RESERVED[kind]}.")
-    if kind != MESSAGE:
+    if kind not in HASHES and kind != STATEMENT:
         raise EntryRefused("Its first byte names no type.")
-    if len(entry) != 1 + ID_SIZE:
+    if (kind in HASHES and len(entry) != 1 + ID_SIZE) or not 1 < len(entry) <= MAX_ENTRY:
         raise EntrySizeRefused
     return entry

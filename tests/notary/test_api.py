@@ -153,9 +153,11 @@ async def test_512_entries_are_taken_and_513_or_none_are_not(log: Path) -> None:
         (b"\x01", "entry-size"),
         (b"", "entry"),
         (b"\x00" + bytes(32), "entry"),
-        (b"\x02" + bytes(32), "entry-reserved"),
-        (b"\x03" + bytes(32), "entry-reserved"),
-        (b"\x10{}", "entry-reserved"),
+        (b"\x02" + bytes(31), "entry-size"),
+        (b"\x03" + bytes(33), "entry-size"),
+        (b"\x10", "entry-size"),
+        (b"\x10{}", "statement"),
+        (b"\x10{", "statement"),
     ],
 )
 async def test_one_bad_entry_refuses_the_whole_submission(log: Path, bad: bytes, code: str) -> None:
@@ -265,7 +267,7 @@ async def test_two_agencies_may_use_one_nonce(log: Path) -> None:
 
 async def test_a_refused_submission_spends_no_nonce(log: Path) -> None:
     async with desk(log) as notary:
-        assert_problem(await notary.submit([b"\x02"], nonce=bytes(16)), 422, "entry-reserved")
+        assert_problem(await notary.submit([b"\x02"], nonce=bytes(16)), 422, "entry-size")
         assert (await notary.submit(entries(1), nonce=bytes(16))).status_code == 202
 
 

@@ -19,6 +19,7 @@ from contracts import request as signed
 from contracts import tlog
 from contracts.encoding import parse, unb64
 from contracts.refusal import FormatRefused
+from contracts.statements import read_logged
 from notary.api.problems import BodyTooLarge, EntryCountRefused, answer_refusals
 from notary.errors import NotFound
 from notary.log import CHECKPOINT
@@ -119,7 +120,11 @@ def _entries(body: bytes) -> list[bytes]:
         raise FormatRefused("A submission is an object with `entries`, a list, and nothing else.")
     if not 1 <= len(listed) <= tlog.MAX_ENTRIES:
         raise EntryCountRefused
-    return [tlog.check_entry(unb64(text)) for text in listed]
+    entries = [tlog.check_entry(unb64(text)) for text in listed]
+    for entry in entries:
+        if entry[0] == tlog.STATEMENT:
+            read_logged(entry)
+    return entries
 
 
 @routes.get("/checkpoint")

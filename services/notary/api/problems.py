@@ -29,7 +29,7 @@ STATUS: Final[Mapping[str, int]] = {
     "replayed": 409,
     "body-size": 413,
     "entry": 422,
-    "entry-reserved": 422,
+    "statement": 422,
     "entry-size": 422,
     "entry-count": 422,
     "log-stopped": 503,
