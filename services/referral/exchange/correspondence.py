@@ -65,9 +65,9 @@ def owe(cursor: Cursor, recipient: str, kind: str, subject: Iterable[str], now: 
     cursor.execute(SQL["add_statement"], row)
 
 
-def due(cursor: Cursor, limit: int) -> list[Due]:
-    """Return what waits, oldest first."""
-    rows = cursor.execute(SQL["due_statements"], {"limit": limit}).fetchall()
+def due(cursor: Cursor, limit: int, away: Iterable[str] = ()) -> list[Due]:
+    """Return what waits: the oldest for each recipient, then the next ones; for those that are `away` at the end."""
+    rows = cursor.execute(SQL["due_statements"], {"limit": limit, "away": json.dumps(list(away))}).fetchall()
     return [
         Due(row, asked, recipient, kind, tuple(json.loads(subject))) for row, asked, recipient, kind, subject in rows
     ]

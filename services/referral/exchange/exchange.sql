@@ -50,6 +50,10 @@ CREATE TABLE IF NOT EXISTS outgoing_statements (
     UNIQUE (recipient, type, subject)
 );
 
+-- name: create_outgoing_statements_to
+-- Finds the oldest that waits for each recipient.
+CREATE INDEX IF NOT EXISTS outgoing_statements_to ON outgoing_statements (recipient, id);
+
 -- name: create_receipts_issued
 -- Our receipts: the first of each stage stands for ever.
 CREATE TABLE IF NOT EXISTS receipts_issued (
@@ -160,7 +164,8 @@ WHERE content_id = :content_id AND recipient = :recipient;
 SELECT content_id, recipient, held_back, again FROM deliveries WHERE case_id = :case_id;
 
 -- name: due_deliveries
--- Copies that are due: urgent cases first, the newest case first, inside a case in the order of our history.
+-- Copies that are due: urgent cases first, the newest case first, inside a case in the order of our history; and behind
+-- all others what goes to recipients whose topic was away (`away`, a JSON array), so that they hold up nobody.
 WITH due AS (SELECT * FROM deliveries WHERE state = 'waiting' AND next_at <= :now),
 cases AS (
     SELECT case_id, MIN(urgency) AS urgency,
@@ -169,7 +174,7 @@ cases AS (
 )
 SELECT due.content_id, due.recipient, due.case_id, due.version, due.copies
 FROM due JOIN cases USING (case_id)
-ORDER BY cases.urgency, cases.newest DESC, due.case_id, due.version, due.recipient
+ORDER BY due.recipient IN (SELECT value FROM json_each(:away)), cases.urgency, cases.newest DESC, due.case_id, due.version, due.recipient
 LIMIT :limit;
 
 -- name: copy_sent
@@ -239,8 +244,21 @@ VALUES (:recipient, :type, :subject, :made_at)
 ON CONFLICT (recipient, type, subject) DO UPDATE SET asked = asked + 1;
 
 -- name: due_statements
--- Node statements to send, oldest first.
-SELECT id, asked, recipient, type, subject FROM outgoing_statements ORDER BY id LIMIT :limit;
+-- Node statements to send: of each recipient the oldest, then of each the next one, so that however much waits for one
+-- holds up no other; recipients whose topic was away (`away`, a JSON array) come last.
+WITH RECURSIVE recipients (recipient) AS (
+    SELECT MIN(recipient) FROM outgoing_statements
+    UNION ALL
+    SELECT (SELECT MIN(o.recipient) FROM outgoing_statements o WHERE o.recipient > recipients.recipient)
+    FROM recipients WHERE recipients.recipient IS NOT NULL
+),
+oldest AS (
+    SELECT o.*, ROW_NUMBER() OVER (PARTITION BY o.recipient ORDER BY o.id) AS place
+    FROM recipients r JOIN outgoing_statements o
+        ON o.id IN (SELECT s.id FROM outgoing_statements s WHERE s.recipient = r.recipient ORDER BY s.id LIMIT :limit)
+)
+SELECT id, asked, recipient, type, subject FROM oldest
+ORDER BY recipient IN (SELECT value FROM json_each(:away)), place, id LIMIT :limit;
 
 -- name: statement_sent
 -- The broker has taken it as it was asked for then.

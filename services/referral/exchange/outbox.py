@@ -7,6 +7,7 @@ from what is owed to partners, and a crash between the broker and the note of it
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -58,7 +59,7 @@ class Copy:
 
 @dataclass(slots=True)
 class Put:
-    """What became of an append: topics that took theirs, and topics that are missing or forbidden; the rest waits."""
+    """What became of an append: whose topics took theirs, whose are missing or forbidden; the rest waits."""
 
     taken: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -82,7 +83,7 @@ class Outbox:
         """Send for `node` through `broker`."""
         self._node = node
         self._broker = broker
-        self._last_away = ""
+        self._were_away: dict[str, None] = {}  # recipients whose topic was away, the one that failed last at the end
         self._away: BrokerError | None = None
 
     async def turn(self) -> int:
@@ -96,27 +97,28 @@ class Outbox:
     async def _messages(self) -> int:
         now = self._node.now()
         with self._node.store.reading() as cursor:
-            rows = cursor.execute(SQL["due_deliveries"], {"now": seconds(now), "limit": BATCH}).fetchall()
+            row = {"now": seconds(now), "limit": BATCH, "away": json.dumps(list(self._were_away))}
+            rows = cursor.execute(SQL["due_deliveries"], row).fetchall()
         read: dict[str, History] = {}
         copies = [copy for row in rows if (copy := self._copy(row, now, read)) is not None]
-        put = await self._append((copy.topic, copy.envelope) for copy in copies)
+        put = await self._append((copy.recipient, copy.topic, copy.envelope) for copy in copies)
         # The broker holds the copies. If we stop here they go out again: the recipient knows them by their content id.
         if copies:
             with self._node.store.transaction() as cursor:
                 for copy in copies:
                     self._note(cursor, copy, now, put)
-        return sum(copy.topic in put.taken for copy in copies)
+        return sum(copy.recipient in put.taken for copy in copies)
 
     def _note(self, cursor: Cursor, copy: Copy, now: datetime, put: Put) -> None:
         row: dict[str, object] = {"content_id": copy.content_id, "recipient": copy.recipient}
-        if copy.topic in put.taken:
+        if copy.recipient in put.taken:
             pause = pause_after(copy.content_id, copy.recipient, copy.copies + 1)
             row |= {"now": seconds(now), "next_at": seconds(now) + pause, "held_back": copy.held_back}
             cursor.execute(SQL["copy_sent"], row)
             end_alarm(cursor, CANNOT_SEND, copy.case, f"{copy.content_id} {copy.recipient}", now)
             for code in (NO_EPOCH_KEY, NO_TOPIC):
                 end_alarm(cursor, code, "", copy.recipient, now)
-        elif copy.topic in put.refused:
+        elif copy.recipient in put.refused:
             cursor.execute(SQL["postpone_delivery"], row | {"next_at": seconds(now) + NO_TOPIC_PAUSE})
             raise_alarm(cursor, NO_TOPIC, "", copy.recipient, now)
 
@@ -173,18 +175,18 @@ class Outbox:
     async def _statements(self) -> int:
         now = self._node.now()
         with self._node.store.reading() as cursor:
-            waiting = correspondence.due(cursor, BATCH)
+            waiting = correspondence.due(cursor, BATCH, self._were_away)
             made = self._bodies(cursor, waiting)
         sealed = {one: found for one in made if (found := self._statement(*one, now)) is not None}
-        put = await self._append(sealed.values())
+        put = await self._append((recipient, *found) for (recipient, _), found in sealed.items())
         # The broker holds the statements. If we stop here they go out again: each is idempotent, and one for a topic
         # that is not there is let go, because its partner asks again.
-        left = {recipient for (recipient, _), (topic, _) in sealed.items() if topic not in put.taken | put.refused}
+        left = {recipient for recipient, _ in sealed} - put.taken - put.refused
         if waiting:
             with self._node.store.transaction() as cursor:
                 for one in (one for one in waiting if one.recipient not in left):
                     cursor.execute(SQL["statement_sent"], {"id": one.row, "asked": one.asked})
-        return sum(topic in put.taken for topic, _ in sealed.values())
+        return sum(recipient in put.taken for recipient, _ in sealed)
 
     def _bodies(self, cursor: Cursor, waiting: list[correspondence.Due]) -> list[tuple[str, node_statement.Body]]:
         """Return what is to be said; where one thing cannot be said, the others are."""
@@ -213,26 +215,29 @@ class Outbox:
             log.warning("statement-failed", error=type(refused).__name__)
             return None
 
-    async def _append(self, envelopes: Iterable[tuple[str, bytes]]) -> Put:
-        """Hand everything to the broker, one append for each topic, in order; say which topics took it.
+    async def _append(self, envelopes: Iterable[tuple[str, str, bytes]]) -> Put:
+        """Hand everything to the broker, one append for each recipient, in order; say whose topic took it.
 
-        A topic that is missing or forbidden holds up nobody else. After a first topic for which the broker is away the
-        others are left for the next turn, in which that topic comes last.
+        A topic that is missing or forbidden holds up nobody else. After a first one for which the broker is away the
+        others are left for the next turn, in which all that were away come last, the one that failed last at the end.
         """
-        by_topic: dict[str, list[bytes]] = {}
-        for topic, envelope in envelopes:
-            by_topic.setdefault(topic, []).append(envelope)
+        letters: dict[tuple[str, str], list[bytes]] = {}
+        for recipient, topic, envelope in envelopes:
+            letters.setdefault((recipient, topic), []).append(envelope)
+        last = {recipient: place for place, recipient in enumerate(self._were_away, start=1)}
         put = Put()
-        for topic in sorted(by_topic, key=lambda topic: topic == self._last_away):
+        for recipient, topic in sorted(letters, key=lambda letter: last.get(letter[0], 0)):
+            self._were_away.pop(recipient, None)
             try:
-                await self._broker.append(topic, by_topic[topic])
+                await self._broker.append(topic, letters[recipient, topic])
             except (TopicUnknown, NotAllowed):
-                put.refused.add(topic)
+                put.refused.add(recipient)
             except BrokerError as away:
-                self._last_away, self._away = topic, away
+                self._were_away[recipient] = None
+                self._away = away
                 break
             else:
-                put.taken.add(topic)
+                put.taken.add(recipient)
         return put
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from contracts.encoding import b64
 from hostile import entries_of, forge, post
-from nodes import FIVE, Town, town
+from nodes import AGENCIES, FIVE, Town, town
 from referral.exchange import correspondence
 from referral.exchange.broker import BrokerAway, TopicUnknown
 from referral.exchange.embedded import EmbeddedBroker
@@ -16,7 +17,7 @@ from referral.vault.errors import KeyUnknown
 from referrals import REQUEST, RISK, agreed, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -48,7 +49,9 @@ async def three(it: Town) -> str:
     return case
 
 
-def cut_town(tmp_path: Path, error: type[Exception]) -> tuple[dict[str, Cut], Any]:
+def cut_town(
+    tmp_path: Path, error: type[Exception], agencies: Mapping[str, Mapping[str, Any]] = AGENCIES
+) -> tuple[dict[str, Cut], Any]:
     """Return brokers by agency, and the town that uses them."""
     brokers: dict[str, Cut] = {}
 
@@ -56,7 +59,7 @@ def cut_town(tmp_path: Path, error: type[Exception]) -> tuple[dict[str, Cut], An
         brokers[name] = Cut(tmp_path / "broker.sqlite", error)
         return brokers[name]
 
-    return brokers, town(tmp_path, broker=broker)
+    return brokers, town(tmp_path, agencies, broker=broker)
 
 
 async def test_a_partner_whose_topic_is_away_holds_up_no_other_and_floods_nobody(tmp_path: Path) -> None:
@@ -89,6 +92,75 @@ async def test_a_partner_whose_topic_is_away_holds_up_no_other_and_floods_nobody
 
         assert len(it.digests(case)) == 1
         assert [one.code for one in it.nodes["be-fp"].queries.alarms()] == []
+
+
+async def test_statements_for_topics_that_are_away_hold_up_no_other_partner(tmp_path: Path) -> None:
+    brokers, place = cut_town(tmp_path, BrokerAway, FIVE)
+    async with place as it:
+        topic = {name: one.node.me.capabilities.topic for name, one in it.nodes.items()}
+        be = it.nodes["be-fp"]
+        brokers["be-fp"].cut = {topic["hu-fp"], topic["hu-iom"]}
+        ids = [b64(bytes([one]) * 32) for one in range(200)]
+        with be.node.store.transaction() as cursor:
+            for away in ("hu-fp", "hu-iom"):
+                for one in ids:
+                    correspondence.owe(cursor, away, correspondence.GAP_REQUEST, [b64(bytes(16)), one], be.node.now())
+            for one in ids[:3]:
+                correspondence.owe(cursor, "hu-ngo", correspondence.GAP_REQUEST, [b64(bytes(16)), one], be.node.now())
+        for _ in range(3):
+            with pytest.raises(BrokerAway):
+                await be.worker.outbox.turn()
+
+        assert brokers["be-fp"].taken == [topic["hu-ngo"]] * 3, "two topics fail, once each, and then it is its turn"
+
+        brokers["be-fp"].cut = {topic["hu-iom"]}
+        for _ in range(8):
+            with suppress(BrokerAway):
+                await be.worker.outbox.turn()
+
+        assert brokers["be-fp"].taken == [topic["hu-ngo"]] * 3 + [topic["hu-fp"]] * 200
+
+        brokers["be-fp"].cut.clear()
+        while await be.worker.outbox.turn():
+            pass
+
+        assert brokers["be-fp"].taken[203:] == [topic["hu-iom"]] * 200
+        with be.node.store.reading() as cursor:
+            assert correspondence.due(cursor, 1) == []
+
+
+async def test_a_partner_with_a_long_list_of_statements_lets_the_others_have_theirs_in_the_same_turn(
+    tmp_path: Path,
+) -> None:
+    brokers, place = cut_town(tmp_path, BrokerAway)
+    async with place as it:
+        topic = {name: one.node.me.capabilities.topic for name, one in it.nodes.items()}
+        be = it.nodes["be-fp"]
+        with be.node.store.transaction() as cursor:
+            for one in range(200):
+                subject = [b64(bytes(16)), b64(bytes([one]) * 32)]
+                correspondence.owe(cursor, "hu-fp", correspondence.GAP_REQUEST, subject, be.node.now())
+            correspondence.owe(cursor, "hu-iom", correspondence.GAP_REQUEST, subject, be.node.now())
+
+        assert await be.worker.outbox.turn() == 64
+        assert sorted(brokers["be-fp"].taken) == sorted([topic["hu-fp"]] * 63 + [topic["hu-iom"]])
+
+
+async def test_copies_for_a_topic_that_is_away_hold_up_no_other_partner(tmp_path: Path) -> None:
+    brokers, place = cut_town(tmp_path, BrokerAway)
+    async with place as it:
+        case = await three(it)
+        topic = {name: one.node.me.capabilities.topic for name, one in it.nodes.items()}
+        brokers["be-fp"].cut = {topic["hu-fp"]}
+        brokers["be-fp"].taken.clear()
+        be = it.nodes["be-fp"]
+        for _ in range(65):  # more than one turn takes, all of them older and as urgent
+            ask(it, priority="emergency")
+        it.send("be-fp", case, "risk-assessment", RISK)
+        for _ in range(4):
+            await be.worker.turn()
+
+        assert brokers["be-fp"].taken == [topic["hu-iom"]]
 
 
 async def test_a_topic_that_is_missing_is_tried_again_and_told_until_it_is_there(tmp_path: Path) -> None:
