@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from referral.exchange.embedded import EmbeddedBroker
 from referral.exchange.kafka import KafkaBroker
 from referral.exchange.provision import provision
+from referral.store.sqlite import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,6 +46,9 @@ class Rig(Protocol):
 
     async def wipe(self) -> None:
         """Take all its data away: topics too."""
+
+    async def expire(self, topic: str, before: int) -> None:
+        """Let the records of partition 0 before this offset go, as the retention time lets them go."""
 
 
 class EmbeddedRig:
@@ -89,6 +93,12 @@ class EmbeddedRig:
     async def wipe(self) -> None:
         shutil.rmtree(self._file.parent)
 
+    async def expire(self, topic: str, before: int) -> None:
+        connection = connect(self._file)
+        old = "UPDATE record SET at = 0 WHERE record_offset < ? AND log = (SELECT log FROM log WHERE topic = ?)"
+        connection.execute(old, (before, topic))  # the broker drops what is that old itself
+        connection.close()
+
 
 class KafkaRig:
     """The real broker of the test run, started from this thread: it ends with the thread that starts it."""
@@ -123,3 +133,6 @@ class KafkaRig:
 
     async def wipe(self) -> None:
         self._kafka.wipe()
+
+    async def expire(self, topic: str, before: int) -> None:
+        self._kafka.expire(topic, before)

@@ -2,6 +2,11 @@
 
 An offset alone does not name a log: a broker that was reset, rolled back or re-created counts from the start again and
 may have grown past us, so the record at the position is read again and compared by its hash (reliability.md 3).
+
+A node that was quiet for the retention time finds its record expired. Where the log begins exactly behind it, nothing
+was missed and the reader goes on. One thing cannot be told apart from that: a log made anew that has grown to exactly
+these offsets and whose beginning has expired too. What it brought and lost meanwhile is found by the daily `sync`, and
+partners send what has no receipt again.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from contracts import labels
 from contracts.encoding import b64, blake
-from referral.exchange.broker import LogShorter, RecordsExpired
+from referral.exchange.broker import PositionLost
 
 if TYPE_CHECKING:
     from referral.exchange.broker import Broker, Record
@@ -40,10 +45,10 @@ class Same:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """It is another log: a new incarnation. Alarm, read from the earliest record (`START`), sync with all partners.
+    """It is another log, or some of it was missed: alarm, read from the earliest record (`START`), sync with partners.
 
-    `why` is for the alarm: the record at the position is not there because the log is `shorter`, or its time had
-    `expired`, or a `different` one stands there.
+    `why` is for the alarm: the log is `shorter` than the position, or a `different` record stands there, or records
+    behind it `expired` before they were read.
     """
 
     why: Literal["shorter", "expired", "different"]
@@ -57,14 +62,17 @@ async def verify_position(broker: Broker, topic: str, partition: int, position: 
     """
     if position == START:
         return Same()
+    end = await broker.end(topic, partition)
+    if end <= position.offset:
+        return Reset("shorter")
     try:
         found = await broker.read(topic, partition, position.offset - 1, 1)
-    except LogShorter:
-        return Reset("shorter")
-    except RecordsExpired:
-        return Reset("expired")
-    if not found:
-        return Reset("shorter")
-    if found[0].offset > position.offset:
-        return Reset("expired")
-    return Same() if Position.of(found[0]) == position else Reset("different")
+    except PositionLost as lost:
+        found, begin = (), lost.begin
+    else:
+        begin = found[0].offset if found else end  # an empty log begins where it ends
+    if found and begin == position.offset:
+        return Same() if Position.of(found[0]) == position else Reset("different")
+    if begin <= position.offset:
+        return Reset("shorter")  # it went back between two questions
+    return Same() if begin == position.offset + 1 else Reset("expired")

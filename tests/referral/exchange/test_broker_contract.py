@@ -324,6 +324,68 @@ async def test_the_position_of_the_last_record_that_was_read_is_still_the_same_l
         assert Same() == await verify_position(broker, topic, 0, START)
 
 
+async def test_a_log_that_begins_exactly_behind_a_position_has_lost_nothing_that_was_not_read(rig: Rig) -> None:
+    topic = await rig.topic()
+    async with opened(rig) as broker:
+        await broker.append(topic, [b"a", b"b", b"c"])
+        read = [Position.of(record) for record in await broker.read(topic, 0, -1, 10)]
+
+        await rig.expire(topic, 1)
+        assert [Same()] * 3 == [await verified(broker, topic, position) for position in read]
+
+        await rig.expire(topic, 2)
+        assert [Reset("expired"), Same(), Same()] == [await verified(broker, topic, position) for position in read]
+
+        await rig.expire(topic, 3)  # nothing is left, and the log still knows how far it went
+        assert [Reset("expired"), Reset("expired"), Same()] == [await verified(broker, topic, one) for one in read]
+        assert list(await broker.read(topic, 0, read[2].offset, 10)) == []
+
+        await broker.append(topic, [b"d"])
+        assert Same() == await verified(broker, topic, read[2])
+        assert values(await broker.read(topic, 0, read[2].offset, 10)) == [b"d"]
+
+
+async def test_the_only_record_of_a_log_may_expire_once_it_was_read(rig: Rig) -> None:
+    topic = await rig.topic()
+    async with opened(rig) as broker:
+        await broker.append(topic, [b"a"])
+        read = Position.of((await broker.read(topic, 0, -1, 10))[0])
+        await rig.expire(topic, 1)
+
+        assert Same() == await verified(broker, topic, read)
+
+        await broker.append(topic, [b"b", b"c"])
+        assert Same() == await verified(broker, topic, read)
+
+        await rig.expire(topic, 2)
+        assert Reset("expired") == await verified(broker, topic, read)
+
+
+async def test_an_expired_log_that_is_made_anew_is_another_one_at_any_smaller_or_equal_offset(rig: Rig) -> None:
+    topic = await rig.topic()
+    async with opened(rig, SHORT) as broker:
+        await broker.append(topic, [b"a", b"b", b"c"])
+        read = Position.of((await broker.read(topic, 0, -1, 10))[-1])
+        await rig.expire(topic, 3)
+        assert Same() == await verified(broker, topic, read)
+
+        await rig.wipe()
+        with pytest.raises((TopicUnknown, BrokerAway)):
+            await broker.append(topic, [b"d"])
+        with pytest.raises(TopicUnknown):
+            await broker.append(topic, [b"d"])
+        await rig.provision(topic)
+
+        assert Reset("shorter") == await verified(broker, topic, read)
+        await broker.append(topic, [b"d", b"e"])
+        assert Reset("shorter") == await verified(broker, topic, read)
+        await broker.append(topic, [b"f"])
+        assert Reset("different") == await verified(broker, topic, read)
+        await broker.append(topic, [b"g"])
+        await rig.expire(topic, 4)
+        assert Reset("expired") == await verified(broker, topic, read)
+
+
 async def test_a_log_that_was_rolled_back_is_another_one_and_a_reader_is_told_before_it_reads_on(rig: Rig) -> None:
     topic = await rig.topic()
     async with opened(rig) as before:

@@ -149,6 +149,43 @@ async def test_a_restart_goes_on_behind_what_was_read_and_reads_nothing_twice(tm
         assert len(entries_of(it, "hu-fp", case)) == 3
 
 
+async def test_a_node_that_was_quiet_for_the_retention_time_goes_on_and_alarms_nobody(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        hu = it.nodes["hu-fp"]
+        it.clock.move(it.clock() + timedelta(days=15))  # nobody says anything, and what was read has expired
+        hu.worker.inbox.forget_position()
+
+        assert await hu.worker.inbox.turn() == 0
+        assert hu.queries.alarms() == []
+        assert not hu.worker.inbox.begun_anew
+
+        sent = it.send("be-fp", case, "risk-assessment", RISK)
+        await it.settle()
+
+        assert sent.message in entries_of(it, "hu-fp", case)
+        with hu.node.store.reading() as cursor:
+            assert cursor.execute("SELECT COUNT(*) FROM inboxes").fetchone() == (0,), "it is the same log"
+
+
+async def test_a_node_that_missed_what_expired_alarms_and_gets_it_from_its_partners(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        hu = it.nodes["hu-fp"]
+        sent = it.send("be-fp", case, "risk-assessment", RISK)
+        await it.settle(["be-fp"])
+        it.clock.move(it.clock() + timedelta(days=15))
+        hu.worker.inbox.forget_position()
+        await hu.worker.turn()
+
+        assert [(one.code, one.subject) for one in hu.queries.alarms()] == [(BROKER_RESET, "expired")]
+
+        await it.settle()
+
+        assert sent.message in entries_of(it, "hu-fp", case)
+        assert len(it.digests(case)) == 1
+
+
 async def test_a_log_that_is_another_one_is_read_from_its_start_and_told(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
         case, _ = await agreed(it)
