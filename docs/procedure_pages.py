@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +12,7 @@ from typing import Any, Final
 import contracts
 from contracts.sections import SECTIONS, field_classes
 from docs.marks import DOCS, HEAD, coded, read_toml, table
-from referral.casework.rules import RULES
+from referral.casework.rules import RULES, Rule
 
 PROCEDURE: Final = Path(contracts.__file__).parent / "procedures" / "icp.v1.toml"
 MANY_CODES: Final = 30
@@ -111,8 +113,20 @@ def rules_page() -> str:
                 for rule in RULES
             ),
         ),
+        "## What each rests on",
+        "",
+        "What a rule needs and this agency does not hold stays unasked: a rule never guesses.",
+        "",
     ]
+    lines += [line for rule in RULES for line in _rests_on(rule)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rests_on(rule: Rule) -> list[str]:
+    """Return a rule's own words, one sentence on each line."""
+    name, _, words = inspect.cleandoc(rule.look.__doc__ or "").partition(": ")
+    sentences = re.split(r"(?<=\.)\s+", " ".join(words.split()))
+    return [f"- **{name}**: {sentences[0]}", *(f"  {one}" for one in sentences[1:])]
 
 
 def _kind(name: str, words: Table, procedure: Table) -> list[str]:

@@ -13,7 +13,7 @@ from contracts.procedure import procedure
 from contracts.sections import compose_section, read_section
 from contracts.statements import Calendar
 from referral.casework.consent import Consents
-from referral.casework.rules import Sent, Situation
+from referral.casework.rules import Sent, Situation, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -122,7 +122,7 @@ STORY: Final = Situation(
         "risk:hu-fp": "medium",
         "limit:risk:hu-fp": "2026-11-01",
     },
-    risk_voiced={"be-fp": date(2026, 9, 28), "hu-fp": date(2026, 9, 30)},
+    voices={"be-fp": Voice(date(2026, 9, 28)), "hu-fp": Voice(date(2026, 9, 30))},
     receipts=frozenset((ITINERARY, agency) for agency in MEMBERS),
     sent={ITINERARY: Sent("be-fp", NOW)},
     calendar=HUNGARY,
@@ -130,7 +130,8 @@ STORY: Final = Situation(
 
 
 def situation(kind: str, act: Mapping[str, Any] | None = None, **changed: Any) -> Situation:
-    """Return the story at the point where a message of `kind` is about to be sent."""
+    """Return the story at the point where a message of `kind` is about to be sent; what is known is what is held."""
     sending = changed.pop("sending", {})
+    changed.setdefault("held", tuple(changed.get("known", {}).values()))
     readers = changed.pop("readers", {name: tuple(STORY.audience) for name in sending})
     return replace(STORY, kind=kind, act=act or {}, sending=sending, readers=readers, **changed)

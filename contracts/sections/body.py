@@ -85,6 +85,10 @@ _NO_FIELD: Final[Mapping[str, str]] = MappingProxyType(
         "asylum_claim": "asylum is said in the section hold_ground and nowhere else (standing.md 3)",
     }
 )
+# The rules of domain.md 3.1 that a model holds by having no place for what they forbid.
+_RULES: Final[Mapping[str, str]] = MappingProxyType(
+    {"safe_to_contact": "M7", "shelter_address": "M6", "credibility_score": "M9"}
+)
 _REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "missing": "is missing",
@@ -106,12 +110,13 @@ class SectionRefused(Refusal):
 
     code: ClassVar[str] = "section"
 
-    def __init__(self, section: str, path: str, reason: str) -> None:
-        """Say which section and which field (a path, or nothing for the whole body), and what to do."""
+    def __init__(self, section: str, path: str, reason: str, rule: str = "") -> None:
+        """Say which section and which field (a path, or nothing for the whole body), what to do, and by which rule."""
         super().__init__(": ".join(part for part in (section, path, reason) if part) + ".")
         self.section = section
         self.path = path
         self.reason = reason
+        self.rule = rule
 
 
 def compose_section(name: str, body: Mapping[str, Any]) -> bytes:
@@ -168,10 +173,11 @@ def _refusal(name: str, found: ValidationError) -> SectionRefused:
     errors = found.errors(include_url=False, include_context=False, include_input=False)
     error = next((error for error in errors if error["loc"] and error["loc"][-1] in _NO_FIELD), errors[0])
     where, kind = [str(step) for step in error["loc"]], error["type"]
+    rule = _RULES.get(where[-1], "") if where else ""
     if kind != "extra_forbidden":
         reason = error["msg"] if kind == OURS else _REASONS.get(kind, "does not have the form it needs")
-        return SectionRefused(name, ".".join(where), reason)
+        return SectionRefused(name, ".".join(where), reason, rule)
     *parent, unknown = where
     if unknown in _NO_FIELD:
-        return SectionRefused(name, ".".join(where), _NO_FIELD[unknown])
+        return SectionRefused(name, ".".join(where), _NO_FIELD[unknown], rule)
     return SectionRefused(name, ".".join(parent), "holds a field that this section does not have; take it out")

@@ -10,6 +10,7 @@ from contracts.sections.fields import (
     MANY,
     OURS,
     SOME,
+    Agency,
     Citizenship,
     Country,
     Day,
@@ -208,7 +209,11 @@ class Wishes(SectionModel):
 
 
 class DestinationPlace(SectionModel):
-    """Where the person goes to live; `family_address` says whether her family lives at that address (K5)."""
+    """Where the person goes to live.
+
+    `family_address` says whether her family lives at that address (K5); `shelter_of` names the agency whose shelter it
+    is, which is then the only one that may read it (M6).
+    """
 
     NAME: ClassVar[str] = "destination_place"
 
@@ -216,3 +221,4 @@ class DestinationPlace(SectionModel):
     place: Annotated[Line | None, P4] = None
     country: Annotated[Country | None, P4] = None
     family_address: Annotated[YesNoUnknown, P4] = YesNoUnknown.UNKNOWN
+    shelter_of: Annotated[Agency | None, P4] = None

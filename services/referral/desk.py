@@ -2,7 +2,8 @@
 
 Both faces and the command line come through here. A command goes: load, compose, draw keys, sign, store with its
 answer; a retry under the same idempotency key gets the same answer for ever, and another request under it is refused.
-When the case changed meanwhile the command is decided again, three times at most.
+Commands on one case are carried out one after another; those on other cases do not wait for them. When a message came
+in between the command is decided again: what it is refused for is a rule, never the company of others.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.content import case_id, spoken_reference
 from contracts.encoding import blake, compact, instant_text, parse
 from contracts.labels import COMMAND
-from contracts.refusal import Refusal
 from referral.casework.case import Case
 from referral.casework.draft import View, compose
 from referral.casework.history import History
@@ -26,13 +26,14 @@ from referral.exchange.holdings import model_of, open_sections
 from referral.signing import sign_into
 from referral.store import Command
 from referral.store.errors import AggregateWrong, CommandRepeated, Conflict
+from referral.turns import Turns
 
 if TYPE_CHECKING:
     from contracts.sections import SectionModel
     from referral.casework.case import Entry
     from referral.node import Node
 
-TRIES: Final = 3
+TRIES: Final = 50  # each is lost to a page of the inbox or to a clock: no person waits for so many
 HOLD: Final = "case-hold"
 RISK: Final = "risk-assessment"
 LIFE_RISK: Final = "life-risk-disclosure"
@@ -102,6 +103,7 @@ class Desk:
     def __init__(self, node: Node) -> None:
         """Serve `node`."""
         self._node = node
+        self._turns = Turns()
 
     def open_case(self, *, key: str, principal: str) -> Opened:
         """Create a case here: its salt and its id, so that consents can name it before step 1; nothing is sent."""
@@ -180,6 +182,12 @@ class Desk:
     # -- carrying out ------------------------------------------------------------------------------------------------
 
     def _carry_out(self, case_name: str, request: _Request, intents: Callable[[History], list[Intent]]) -> Sent:
+        """Carry a command out when it is its turn among the commands on its case."""
+        with self._turns.of(case_name):
+            return self._decide(case_name, request, intents)
+
+    def _decide(self, case_name: str, request: _Request, intents: Callable[[History], list[Intent]]) -> Sent:
+        """Decide on the case as it is now, and again when a message of a partner came in between."""
         answered = self._answered(request)
         if answered is not None:
             return _sent(answered)
@@ -189,12 +197,8 @@ class Desk:
             try:
                 sent = self._sign_all(before, case, intents(before))
                 return _sent(self._save(case, request, asdict(sent)))
-            except Refusal as refused:
-                # The same command may have been carried out beside this one: then its answer is the answer.
-                answered = self._answered(request)
-                if answered is not None:
-                    return _sent(answered)
-                if not left or not isinstance(refused, Conflict):
+            except Conflict:
+                if not left:
                     raise
         raise AssertionError  # the loop returns or raises
 
@@ -254,6 +258,7 @@ class Desk:
     def _known(self, history: History, intent: Intent | None = None) -> Known:
         """Open what we may read of a case, the newest of each section first; it is dropped with the command."""
         sections: dict[str, SectionModel] = {}
+        told: dict[str, dict[str, SectionModel]] = {}
         readers: dict[str, dict[str, tuple[str, ...]]] = {}
         journey = intent.act.get("itinerary") if intent is not None else None
         for entry in reversed(history.ordered()):
@@ -262,10 +267,13 @@ class Desk:
                 if section is None or history.shut(entry, section, self._node.agency):
                     continue
                 readers.setdefault(entry.content.id, {})[section.name] = section.readers
-                model = model_of(section) if section.name not in sections and not other else None
-                if model is not None:
-                    sections[section.name] = model
-        return Known(sections, readers)
+                model = model_of(section)
+                if model is None:
+                    continue
+                told.setdefault(entry.content.id, {})[section.name] = model
+                if not other:
+                    sections.setdefault(section.name, model)
+        return Known(sections, told, readers)
 
 
 def _request(key: str, principal: str, what: object) -> _Request:

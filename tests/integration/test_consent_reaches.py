@@ -83,7 +83,7 @@ async def test_a_narrowed_consent_leaves_what_it_still_covers(tmp_path: Path) ->
         view = {"person_view": (MISSION,)}
         assert await refused(
             it, "be-fp", walked.case, lambda: walked.send("", "be-fp", "risk-assessment", RISK, sections=view)
-        ) == ("consent", "consent")
+        ) == ("consent", "M1")
 
 
 async def test_what_was_on_its_way_is_stored_receipted_and_stays_shut(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ async def test_step_3_waits_for_acceptance_consent_and_goes_when_all_is_there(tm
         request(it, case)()
         after = await kept(it, "be-fp", case)
 
-    assert found == [("not-now", "referral"), ("accepted", "accepted"), ("consent", "consent")]
+    assert found == [("not-now", "referral"), ("accepted", "accepted"), ("consent", "M1")]
     assert after.keys - before.keys == len(SECTIONS)
     assert after.records > before.records
 
@@ -92,7 +92,7 @@ async def test_a_consent_that_does_not_reach_so_far_lets_nothing_go(tmp_path: Pa
         join(it, case)
         it.consent("be-fp", case, "hu-iom", "mission_origin", **changes)
 
-        assert await refused(it, "be-fp", case, request(it, case)) == ("consent", "consent")
+        assert await refused(it, "be-fp", case, request(it, case)) == ("consent", "M1")
 
 
 async def test_after_a_withdrawal_step_3_is_refused_while_the_hold_stands_and_after_it(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_after_a_withdrawal_step_3_is_refused_while_the_hold_stands_and_af
         assert await refused(it, "be-fp", case, request(it, case)) == ("not-now", "hold")
 
         it.send("be-fp", case, "case-hold", {"hold": "lifted", "reason": "consent"})
-        assert await refused(it, "be-fp", case, request(it, case)) == ("consent", "consent")
+        assert await refused(it, "be-fp", case, request(it, case)) == ("consent", "M1")
 
 
 async def test_a_consent_that_has_expired_ends_sending_and_leaves_reading(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ async def test_a_consent_that_has_expired_ends_sending_and_leaves_reading(tmp_pa
         items = it.nodes["hu-iom"].queries.timeline(case)
         (held,) = [one.sections for one in items if one.kind == KIND]
 
-    assert again == ("consent", "consent")
+    assert again == ("consent", "M1")
     assert held == dict.fromkeys(SECTIONS, "readable")
 
 
@@ -150,7 +150,7 @@ async def test_a_state_body_is_not_told_that_there_is_to_be_no_contact_with_it(t
             await refused(it, "hu-iom", case, lambda: it.send("hu-iom", case, "risk-assessment", RISK, sections=voiced))
         )
 
-    assert found == [("no_asylum", "no_asylum"), ("rule-broken", "K6")]
+    assert found == [("no_asylum", "K6"), ("rule-broken", "K6")]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from referral.casework.refusals import (
     SectionRequired,
     SpecialConsentMissing,
 )
+from referral.casework.rules.kinds import NOTIFICATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from referral.casework.consent import Consents
 
 AS_CORRECTED: Final = "as the section corrected"
+# What the table asks under a word of its own, and domain.md 3.1 under a rule's id: the refusal names the rule.
+_RULE_OF: Final[Mapping[str, str]] = MappingProxyType({"consent": "M1", "no_asylum": "K6"})
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -114,7 +117,7 @@ class _Check:
         """Raise for the first reader of a section that may not have it."""
         line, had = self._line(section)
         if line is None:
-            raise NotInTable(section)
+            raise NotInTable(section, rule="M2" if self._kind == NOTIFICATION else "")
         if self._class(section) > self._procedure.sections[section].highest:
             raise ClassTooHigh(section)
         for reader in sorted(self._chosen[section]):
@@ -166,7 +169,7 @@ class _Check:
         for need in self._needs(line):
             if not self._meets(need, line.section, reader):
                 refusal = _UNMET.get(need, SpecialConsentMissing)
-                return refusal(line.section, reader, need)
+                return refusal(line.section, reader, _RULE_OF.get(need, need))
         return None
 
     def _needs(self, line: Carry) -> tuple[str, ...]:

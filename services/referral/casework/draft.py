@@ -19,7 +19,7 @@ from contracts.sections import compose_section, read_section
 from contracts.standing import Message, fold
 from referral.casework import calendar as calendars
 from referral.casework.disclosure import DisclosureFacts, check_disclosure
-from referral.casework.guarding import Composed, guard
+from referral.casework.guarding import Composed, check_level, guard
 from referral.casework.known import Known
 from referral.errors import KindUnknown, NotMember, NotNow, ReaderMissing
 
@@ -129,6 +129,7 @@ def compose(view: View, intent: Intent, now: datetime) -> Draft:
     if kind is None:
         raise KindUnknown
     work = _Composing(view, intent, now.astimezone(UTC).replace(microsecond=0), kind)
+    check_level(intent)
     work.procedure.check_act(intent.kind, intent.act)
     _take_sections(work)
     _take_seat(work)

@@ -9,13 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from contracts.procedure.carry import codes_match
+from referral.casework.history import counts
 from referral.casework.rules import RULES, Finding, Sent, Severity, Situation
+from referral.casework.rules.risk import names_no_level
+from referral.casework.voices import voices
 from referral.errors import ReasonMissing, RuleBroken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import datetime
 
+    from contracts.content import Content
     from contracts.sections import SectionModel
     from contracts.standing import Standing
     from contracts.statements import Calendar
@@ -47,6 +52,13 @@ class Composed:
     readers: Mapping[str, tuple[str, ...]]
     past: Standing
     now: datetime
+
+
+def check_level(intent: Intent) -> None:
+    """Raise `RuleBroken` for a level that is none (K1), before the closed schema refuses it without the rule's name."""
+    (rule,) = (one for one in RULES if one.id == "K1")
+    if names_no_level(intent.kind, intent.act):
+        raise RuleBroken(rule.id, rule.sentence)
 
 
 def guard(view: View, intent: Intent, message: Composed) -> Guarded:
@@ -125,30 +137,45 @@ def _situation(view: View, intent: Intent, message: Composed) -> Situation:
         readers=message.readers,
         audience=message.audience,
         known=view.known.sections,
+        held=tuple(one for told in view.known.told.values() for one in told.values()),
         registers={name: one.value for name, one in past.registers.items()} | dict(past.wide()),
         members=members,
         receipts=frozenset(
             (name, agency) for name, held in history.case.receipts.items() for agency, stage in held if stage == "R1"
         ),
         sent={name: Sent(entry.content.sender, entry.content.sent_at) for name, entry in history.case.entries.items()},
-        risk_voiced=_voiced(view),
+        voices=voices(history, view.known),
         calendar=_receiving_calendar(view, members),
         attested=intent.attested,
         basis=intent.basis,
         state_bodies=view.state_bodies(message.audience),
         asylum=view.known.asylum,
         answers_by=_answers_by(view, intent),
+        opened_at=_opened_at(view),
+        held_elsewhere=_held_elsewhere(view, past),
     )
 
 
-def _voiced(view: View) -> dict[str, date]:
-    """Return the day on which each agency last gave its risk."""
-    found: dict[str, date] = {}
-    for entry in view.history.ordered():
+def _opened_at(view: View) -> datetime:
+    """Return when the case began: its creation here, or an earlier message of who opened it."""
+    sent = (entry.content.sent_at for entry in view.history.core)
+    return min([view.history.case.created_on, *sent])
+
+
+def _held_elsewhere(view: View, past: Standing) -> frozenset[str]:
+    """Return the sections that other agencies hold, as far as every member can tell: contents name no sections.
+
+    Who asked has said what it can offer, and a message that counts had with it what its kind cannot go without.
+    """
+    procedure, found = view.history.procedure, set[str]()
+    for entry in view.history.core:
         content = entry.content
-        if content.kind == "risk-assessment" and content.act.get("agency", content.sender) == content.sender:
-            found[content.sender] = content.sent_at.date()
-    return found
+        if content.sender == view.me or not counts(view.history, entry):
+            continue
+        found |= set(content.act.get("offers", ()))
+        lines = procedure.carries(content.kind) if content.kind in procedure.kinds else ()
+        found |= {line.section for line in lines if line.demanded(content.act, past.value)}
+    return frozenset(found)
 
 
 def _receiving_calendar(view: View, members: Mapping[str, str]) -> Calendar | None:
@@ -161,5 +188,18 @@ def _receiving_calendar(view: View, members: Mapping[str, str]) -> Calendar | No
 
 
 def _answers_by(view: View, intent: Intent) -> datetime | None:
-    entry = view.history.entry(intent.in_reply_to) if intent.in_reply_to else None
-    return entry.content.respond_by if entry is not None else None
+    """Return until when this answer was wanted, if it is the first to what it names, or to the latest that it fits."""
+    for entry in reversed([one for one in view.history.ordered() if counts(view.history, one)]):
+        content = entry.content
+        if content.sender == view.me and content.kind == intent.kind:
+            return None  # answered before: this one renews or changes the answer
+        if content.id == intent.in_reply_to or (intent.in_reply_to is None and _answers(view, intent, content)):
+            return content.respond_by
+    return None
+
+
+def _answers(view: View, intent: Intent, question: Content) -> bool:
+    if question.sender == view.me:
+        return False
+    lines = view.history.procedure.replies_to(question.kind, question.act)
+    return any(line.kind == intent.kind and codes_match(line.act, intent.act) for line in lines)

@@ -226,8 +226,7 @@ class History:
             for entry in self.ordered()
             if entry.content.kind in kinds
             and (senders is None or entry.content.sender in senders)
-            and entry.content.id in self.standing.verdicts
-            and self.standing.verdicts[entry.content.id].name in COUNTING
+            and counts(self, entry)
         ]
         return found[-1] if found else None
 
@@ -259,6 +258,12 @@ class _KnownAt(History):
             for entry in self.case.entries.values()
             if entry.recorded_at <= self._moment and self.readable(entry.message)
         ]
+
+
+def counts(history: History, entry: Entry) -> bool:
+    """Say whether a message counts in what members compare: effective, or a fact that is flagged."""
+    verdict = history.standing.verdicts.get(entry.content.id)
+    return verdict is not None and verdict.name in COUNTING
 
 
 def _persons(section: Section) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What this agency knows from the sections that it may read: the newest of each, for rules that need more than codes.
+"""What this agency knows from the sections that it may read, for rules that need more than codes.
 
 Opened by the desk for one composing and dropped with it; no view and no aggregate holds a section (architecture.md
 6).
@@ -20,9 +20,10 @@ ASYLUM: Final = frozenset({"pending", "granted"})
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Sections by name, newest first come; `readers` gives those of each message that we hold, by content id."""
+    """`sections`: the newest of each name; `told`: every one, by the message with it; `readers`: who had each."""
 
     sections: Mapping[str, SectionModel] = field(default_factory=dict)
+    told: Mapping[str, Mapping[str, SectionModel]] = field(default_factory=dict)
     readers: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def readers_of(self, content_id: str) -> Mapping[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ class DisclosureRefused(Refusal):
     code: ClassVar[str] = "disclosure"
 
     def __init__(self, section: str, agency: str = "", rule: str = "") -> None:
-        """Say which section, to which agency (none: the whole section), and by which need if it is not `code`."""
+        """Say which section, to which agency (none: the whole section), and by which rule if it is not `code`."""
         super().__init__(f"Section {section}" + (f", reader {agency}." if agency else "."))
         self.section = section
         self.agency = agency

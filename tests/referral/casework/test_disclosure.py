@@ -68,8 +68,9 @@ def test_a_whole_step_3_may_go() -> None:
 
 
 def test_what_is_not_in_the_table_does_not_travel() -> None:
-    assert (NotInTable, "not-in-table", "identity", "") == outcome(STEP_1, {}, {"identity": ("hu-fp",)})
-    assert (NotInTable, "not-in-table", "no_such", "") == outcome(STEP_1, {}, {"no_such": ("hu-fp",)})
+    assert (NotInTable, "M2", "identity", "") == outcome(STEP_1, {}, {"identity": ("hu-fp",)})
+    assert (NotInTable, "M2", "no_such", "") == outcome(STEP_1, {}, {"no_such": ("hu-fp",)})
+    assert (NotInTable, "not-in-table", "capacity", "") == outcome(STEP_3, STAY, WHOLE | {"capacity": ("hu-fp",)})
 
 
 def test_a_role_that_the_line_does_not_name_does_not_read() -> None:
@@ -99,7 +100,9 @@ def test_a_reader_has_accepted_by_itself() -> None:
     ],
 )
 def test_a_consent_names_reader_class_and_purpose(held: Consents) -> None:
-    assert isinstance(refused(STEP_3, STAY, WHOLE, replace(FACTS, consents=held)), ConsentDoesNotCover)
+    found = refused(STEP_3, STAY, WHOLE, replace(FACTS, consents=held))
+
+    assert (type(found), found.code, found.rule) == (ConsentDoesNotCover, "consent", "M1")
 
 
 def test_care_that_goes_on_needs_a_consent_of_its_own() -> None:
@@ -117,7 +120,7 @@ def test_a_state_body_is_not_told_while_protection_stands() -> None:
 
     check_disclosure(TABLE, STEP_1, {}, chosen, FACTS)
     check_disclosure(TABLE, STEP_1, {}, chosen, replace(protected, state_bodies=frozenset({"be-fp"})))
-    assert (AsylumStandsBetween, "no_asylum", "measures", "hu-fp") == outcome(STEP_1, {}, chosen, protected)
+    assert (AsylumStandsBetween, "K6", "measures", "hu-fp") == outcome(STEP_1, {}, chosen, protected)
 
 
 def test_step_1_cannot_go_without_its_profile() -> None:
@@ -227,7 +230,7 @@ def test_a_dependant_is_shared_with_a_consent_for_that_dependant() -> None:
     facts = replace(FACTS, bodies={"dependants": section("dependants")})
     both = Consents.of([*(consent(agency) for agency in RECIPIENTS), consent("hu-ngo", person=1)])
 
-    assert (ConsentDoesNotCover, "consent", "dependants", "hu-ngo") == outcome(STEP_3, STAY, chosen, facts)
+    assert (ConsentDoesNotCover, "M1", "dependants", "hu-ngo") == outcome(STEP_3, STAY, chosen, facts)
     check_disclosure(TABLE, STEP_3, STAY, chosen, replace(facts, consents=both))
 
 

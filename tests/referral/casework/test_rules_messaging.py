@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from contracts.examples import example
 from contracts.sections import SECTIONS, SectionModel, free_texts
 from contracts.sections.journey import Departure, PhoneOnBoard
 from referral.casework.consent import Consents
+from referral.casework.intent import Attestation
 from referral.casework.rules import Situation, check
 
 STEP_1 = {"preliminary_risk": "medium", "majority": "adult"}
@@ -150,7 +151,8 @@ def test_ordinary_sentences_do_not_leak(text: str) -> None:
     ],
 )
 def test_a_name_is_found_in_every_script(name: str, text: str) -> None:
-    told = situation("clarification-reply", {}, sending={"note": section("note", note=text)}, names=frozenset({name}))
+    held = (section("identity", given_name=name, given_name_latin="Somebody"),)
+    told = situation("clarification-reply", {}, sending={"note": section("note", note=text)}, held=held)
 
     assert details(told, "M3") == ["note, note: a name known to the case."]
 
@@ -175,35 +177,72 @@ def test_an_answer_after_its_time_is_flagged() -> None:
     assert ids(replace(late, answers_by=NOW)) == []
 
 
-@pytest.mark.parametrize(
-    ("seen_at", "expected"),
-    [
-        (None, ["M5"]),
-        (datetime(2026, 10, 4, 7, tzinfo=UTC), []),
-        (datetime(2026, 10, 4, 9, tzinfo=UTC), ["M5"]),
-    ],
-)
-def test_health_care_comes_within_a_day(seen_at: datetime | None, expected: list[str]) -> None:
-    found = datetime(2026, 10, 3, 8, tzinfo=UTC)
-    sent = situation("assistance-request-notification", STEP_1, identified_at=found, health_contact_at=seen_at)
+FOUND = datetime(2026, 10, 3, 8, tzinfo=UTC)
 
-    assert expected == ids(sent)
-    assert ids(replace(sent, identified_at=None)) == []
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(FOUND + timedelta(hours=24), []), (FOUND + timedelta(hours=24, seconds=1), ["M5"])],
+)
+def test_health_care_comes_within_a_day_of_the_opening_of_the_case(now: datetime, expected: list[str]) -> None:
+    assert expected == ids(situation("assistance-request-notification", STEP_1, opened_at=FOUND, now=now))
+
+
+@pytest.mark.parametrize(("day", "expected"), [(3, []), (4, []), (5, ["M5"])])
+def test_who_attests_health_care_says_on_which_day_it_was(day: int, expected: list[str]) -> None:
+    word = (Attestation("M5", "case-manager", date(2026, 10, day)),)
+
+    assert expected == ids(situation("assistance-request-notification", STEP_1, opened_at=FOUND, attested=word))
+
+
+def test_a_status_before_the_case_was_opened_is_the_identification() -> None:
+    known = {"trafficking_profile": section("trafficking_profile", status_date="2026-09-20")}
+    word = (Attestation("M5", "case-manager", date(2026, 9, 22)),)
+    asked = situation("reintegration-assistance-request", STEP_3, known=known, opened_at=FOUND, now=FOUND)
+
+    assert ids(asked) == ["M5"]
+    assert ids(replace(asked, attested=word)) == []
+    assert ids(replace(asked, attested=(replace(word[0], date=date(2026, 9, 23)),))) == ["M5"]
+
+
+@pytest.mark.parametrize(("fit", "expected"), [("yes", []), ("no", []), ("unknown", ["M5"])])
+def test_a_word_on_her_fitness_shows_that_health_care_saw_her(fit: str, expected: list[str]) -> None:
+    known = {"travel_health": section("travel_health", fit_to_travel=fit)}
+
+    assert expected == ids(situation("reintegration-assistance-request", STEP_3, known=known, opened_at=FOUND))
 
 
 def test_the_address_of_a_shelter_goes_to_the_shelter_alone() -> None:
-    place = {"destination_place": section("destination_place", address="Minta utca 1, II. em.")}
+    shelter = section("destination_place", address="Minta utca 1, II. em.", shelter_of="hu-ngo")
     asked = situation(
         "reintegration-assistance-request",
         STEP_3,
-        sending=place,
+        sending={"destination_place": shelter},
         readers={"destination_place": ("hu-iom", "hu-ngo")},
-        shelters={"MINTA UTCA 1": "hu-ngo"},
     )
+    home = section("destination_place", address="Minta utca 1, II. em.")
 
     assert ids(asked) == ["M6"]
     assert ids(replace(asked, readers={"destination_place": ("hu-ngo",)})) == []
-    assert ids(replace(asked, shelters={"Another street 1": "hu-ngo"})) == []
+    assert ids(replace(asked, sending={"destination_place": home})) == []
+    assert ids(replace(asked, sending={"destination_place": home}, held=(shelter,))) == ["M6"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Take her to MINTA UTCA 1 - II. em!", ["M6"]),
+        ("Take her to Mintá utca 1, II em.", ["M6"]),
+        ("Take her to Minta utca 12, II em.", []),
+        ("Take her to Minta utca.", []),
+    ],
+)
+def test_the_address_of_a_shelter_is_found_in_every_text(text: str, expected: list[str]) -> None:
+    shelter = section("destination_place", address="Minta utca 1, II. em.", shelter_of="hu-ngo")
+    note = {"note": section("note", note=text)}
+
+    assert expected == ids(situation("clarification-reply", {}, sending=note, held=(shelter,)))
+    assert ids(situation("clarification-reply", {}, sending=note, held=(shelter,), readers={"note": ("hu-ngo",)})) == []
 
 
 def test_an_unsafe_channel_is_blocked_even_where_a_model_was_built_around_its_check() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from casework_situations import ITINERARY, STORY, section, sections, situation
 from contracts.sections.risk import Factor, RiskFactors
 from contracts.vocabulary import RiskFactor, RiskLevel, YesNoUnknown
-from referral.casework.rules import Severity, Situation, check, risk_floor
+from referral.casework.rules import Severity, Situation, Voice, check, risk_floor
 
 if TYPE_CHECKING:
     from contracts.sections import SectionModel
@@ -130,10 +130,21 @@ def test_a_limit_holds_to_noon_of_the_next_day() -> None:
 
 
 def test_a_voice_of_31_days_is_not_fresh() -> None:
-    assert ids(approving(risk_voiced={"be-fp": date(2026, 9, 5), "hu-fp": date(2026, 9, 30)})) == []
-    assert ids(approving(risk_voiced={"be-fp": date(2026, 9, 4), "hu-fp": date(2026, 9, 30)})) == ["K4"]
-    assert ids(approving(risk_voiced={"be-fp": date(2026, 9, 30)})) == ["K4"]
-    assert ids(approving(risk_voiced={})) == ["K4", "K4"]
+    def voiced(**days: int) -> dict[str, Voice]:
+        return {agency.replace("_", "-"): Voice(date(2026, 9, day)) for agency, day in days.items()}
+
+    assert ids(approving(voices=voiced(be_fp=5, hu_fp=30))) == []
+    assert ids(approving(voices=voiced(be_fp=4, hu_fp=30))) == ["K4"]
+    assert ids(approving(voices=voiced(be_fp=30))) == ["K4"]
+    assert ids(approving(voices={})) == ["K4", "K4"]
+
+
+def test_a_stale_voice_is_not_fresh_but_another_of_its_side_may_be() -> None:
+    stale = {"be-fp": Voice(date(2026, 9, 30)), "hu-fp": Voice(date(2026, 9, 30), stale=True)}
+    registers = {**STORY.registers, "limit:risk:hu-iom": "2026-11-01"}
+
+    assert ids(approving(voices=stale)) == ["K4"]
+    assert ids(approving(voices=stale | {"hu-iom": Voice(date(2026, 9, 30))}, registers=registers)) == []
 
 
 def requesting(**changed: Any) -> Situation:
@@ -163,7 +174,7 @@ def test_a_recruiter_of_the_family_counts_as_the_family() -> None:
     profile = {"trafficking_profile": section("trafficking_profile", relationship_to_trafficker="Familial")}
     approval = replace(approving(), known=profile | sections("reception"))
 
-    assert severities(requesting(known=profile)) == [("K5", "W")]
+    assert severities(requesting(known=profile | sections("travel_health"))) == [("K5", "W")]
     assert severities(approval) == [("K5", "W")]
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from referral.casework.rules import child, messaging, risk, travel
 from referral.casework.rules.risk import risk_floor
 from referral.casework.rules.rule import Breach, Finding, Rule, Severity
-from referral.casework.rules.situation import Sent, Situation
+from referral.casework.rules.situation import Sent, Situation, Voice
 
 RULES: Final[tuple[Rule, ...]] = (*travel.RULES, *risk.RULES, *messaging.RULES, *child.RULES)
 
@@ -34,6 +34,7 @@ __all__ = [
     "Sent",
     "Severity",
     "Situation",
+    "Voice",
     "check",
     "risk_floor",
     "rules_of",

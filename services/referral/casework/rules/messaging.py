@@ -6,12 +6,15 @@ field and the kind of leak, never the words.
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.sections import free_texts
+from contracts.sections.care import TravelHealth
 from contracts.sections.journey import Departure
-from contracts.sections.person import SafeContact
+from contracts.sections.person import DestinationPlace, SafeContact, TraffickingProfile
+from contracts.vocabulary import FitToTravel
 from referral.casework.consent import SPECIAL_PURPOSES, class_of
 from referral.casework.rules.kinds import (
     CONFIRMATION,
@@ -21,7 +24,7 @@ from referral.casework.rules.kinds import (
     REINTEGRATION_REQUEST,
     REPLY,
 )
-from referral.casework.rules.leak import birthdates_in, folded, leaks, names_in
+from referral.casework.rules.leak import birthdates_in, folded, leaks, mentions, names_in
 from referral.casework.rules.rule import Breach, Rule, Severity
 
 if TYPE_CHECKING:
@@ -33,7 +36,10 @@ HEALTH_CONTACT_WITHIN: Final = timedelta(hours=24)
 
 
 def consent_covers(situation: Situation) -> Iterator[Breach]:
-    """M1: for each section that the table puts under consent, one in force names reader, class and purpose."""
+    """M1: for each section that the table puts under consent, one in force names reader, class and purpose.
+
+    The section table asks the same before any rule does and refuses by this rule's name; what comes here has passed it.
+    """
     for name in situation.sending:
         line = situation.procedure.carry(situation.kind, name)
         needs = [need for need in line.needs if need == "consent" or need in SPECIAL_PURPOSES] if line else []
@@ -57,10 +63,12 @@ def no_identity_in_step_1(situation: Situation) -> Iterator[Breach]:
 
 
 def texts_do_not_leak(situation: Situation) -> Iterator[Breach]:
-    """M3: free text without telephone numbers, e-mail addresses, dates of birth and names of the case."""
+    """M3: free text without telephone numbers, e-mail addresses, dates of birth and names of the case.
+
+    The names and dates are those of every section that this agency holds, also of one that was replaced since.
+    """
     held = list(situation.sections())
-    names = situation.names | names_in(held)
-    birthdates = situation.birthdates | birthdates_in(held)
+    names, birthdates = names_in(held), birthdates_in(held)
     for name, section in situation.sending.items():
         for path, text in free_texts(section):
             seen = leaks(text, names, birthdates, situation.now.date())
@@ -75,22 +83,51 @@ def answered_in_time(situation: Situation) -> Iterator[Breach]:
 
 
 def seen_by_a_doctor(situation: Situation) -> Iterator[Breach]:
-    """M5: somebody in health saw the person within 24 hours of her identification."""
-    if situation.identified_at is None:
+    """M5: somebody in health saw the person within 24 hours of her identification.
+
+    No section says either time. She was identified when her case was opened, or on the `status_date` of her
+    `trafficking_profile` if that is earlier. Who attests M5 says on which day she was seen; `travel_health` with a word
+    on her fitness shows that she was, and no more is asked.
+    """
+    identified = _identified_at(situation)
+    if identified is None or _was_seen_since(situation):
         return
-    until = situation.identified_at + HEALTH_CONTACT_WITHIN
-    if (situation.health_contact_at or situation.now) > until:
+    until = identified + HEALTH_CONTACT_WITHIN
+    seen = [word.date for word in situation.attested if word.rule == "M5"]
+    if min(seen, default=situation.now.date()) > until.date() or (not seen and situation.now > until):
         yield Breach("More than 24 hours lie between identification and the first contact with health care.")
 
 
+def _identified_at(situation: Situation) -> datetime | None:
+    profile = situation.find(TraffickingProfile)
+    decided = profile.status_date if profile is not None else None
+    by_status = [datetime.combine(decided + timedelta(days=1), time(), UTC)] if decided is not None else []
+    return min([*by_status, *([situation.opened_at] if situation.opened_at is not None else [])], default=None)
+
+
+def _was_seen_since(situation: Situation) -> bool:
+    health = situation.find(TravelHealth)
+    return health is not None and health.fit_to_travel is not FitToTravel.UNKNOWN
+
+
 def shelters_stay_hidden(situation: Situation) -> Iterator[Breach]:
-    """M6: no text holds the address of a shelter, unless only the shelter itself reads it."""
+    """M6: no text holds the address of a shelter, unless only the shelter itself reads it.
+
+    Which addresses are shelters' is said by `shelter_of` of a `destination_place` that this agency sends or holds.
+    Case, accents and punctuation make no difference; an address that is written in other words is not found.
+    """
+    places = [section for section in situation.sections() if isinstance(section, DestinationPlace)]
+    shelters = {(_in_words(place.address), place.shelter_of) for place in places if place.shelter_of is not None}
     for name, section in situation.sending.items():
-        texts = [folded(text) for text in _texts(section.model_dump(mode="json"))]
-        for address, holder in situation.shelters.items():
+        texts = [_in_words(text) for text in _texts(section.model_dump(mode="json"))]
+        for address, holder in sorted(shelters):
             others = set(situation.readers.get(name, ())) - {holder, situation.agency}
-            if others and any(folded(address) in text for text in texts):
+            if others and any(mentions(text, address) for text in texts):
                 yield Breach(f"{name} holds the address of a shelter.")
+
+
+def _in_words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", folded(text)))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -105,7 +142,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def channels_are_safe(situation: Situation) -> Iterator[Breach]:
-    """M7: a channel is used only if it is known to be safe; the section models refuse it too."""
+    """M7: a channel is used only if it is known to be safe; the section models refuse it first, by this rule's name."""
     for name, section in situation.sending.items():
         channels: tuple[Any, ...] = section.contacts if isinstance(section, SafeContact) else ()
         if isinstance(section, Departure) and section.phone_on_board is not None:
@@ -115,7 +152,10 @@ def channels_are_safe(situation: Situation) -> Iterator[Breach]:
 
 
 def asked_once_only(situation: Situation) -> Iterator[Breach]:
-    """M8: what is asked for is there already, here or at another agency: pull it with consent, spare the interview."""
+    """M8: what is asked for is there already, here or at another agency: pull it with consent, spare the interview.
+
+    That another agency holds a section is known from step 1's `offers`, and from messages that cannot go without it.
+    """
     for name in situation.act.get("needed_sections", ()):
         if name in situation.known:
             yield Breach(f"This agency holds {name} already.")

@@ -6,7 +6,7 @@ Source: domain.md 3.1 and 1.6 X-05 (S003's assumptions i to iii). `risk_floor` i
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.encoding import day as parse_day
 from contracts.sections.person import DestinationPlace, TraffickingProfile
@@ -29,12 +29,13 @@ from referral.casework.rules.kinds import APPROVAL, ASSESSMENT, EVERY, ITINERARY
 from referral.casework.rules.rule import Breach, Rule, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from contracts.sections.risk import Factor
     from referral.casework.rules.situation import Situation
 
 LEVELS: Final = tuple(RiskLevel)  # from weakest to strongest, as the procedure orders them
+_LEVELS: Final = {NOTIFICATION: ("preliminary_risk", tuple(PreliminaryRisk)), ASSESSMENT: ("level", LEVELS)}
 FRESH_FOR: Final = timedelta(days=30)
 LIMIT_HOLDS_UNTIL: Final = time(12, tzinfo=UTC)  # of the day after it (standing.md 3)
 INDEPENDENT_ADVICE: Final = "independent_legal_advice"
@@ -60,9 +61,15 @@ def risk_floor(factors: Iterable[Factor]) -> tuple[RiskLevel, Immediacy]:
 
 def risk_is_never_none(situation: Situation) -> Iterator[Breach]:
     """K1: the level is one of the levels; there is none below medium."""
-    named = situation.act.get("level", situation.act.get("preliminary_risk"))
-    if named not in {*RiskLevel, *PreliminaryRisk}:
+    field, codes = _LEVELS[situation.kind]
+    if situation.act.get(field) not in codes:
         yield Breach("The level is not one of medium, high, critical.")
+
+
+def names_no_level(kind: str, act: Mapping[str, Any]) -> bool:
+    """Whether an act calls a risk by a word that is no level; the closed schema refuses it too, without K1's name."""
+    field, codes = _LEVELS.get(kind, ("", ()))
+    return isinstance(act.get(field), str) and act[field] not in codes
 
 
 def _is_below(situation: Situation, floor: RiskLevel) -> bool:
@@ -93,7 +100,13 @@ def exposure_raises(situation: Situation) -> Iterator[Breach]:
 
 
 def assessed_by_both_sides(situation: Situation) -> Iterator[Breach]:
-    """K4: on each side a voice of at most 30 days that has not expired."""
+    """K4: on each side a voice of at most 30 days that has not expired and is not stale.
+
+    A voice is stale when something was told that it had not heard of: a reopening for new contact or new risk, a report
+    that sees re-trafficking, an alert that ends in danger or custody, somebody found at the police, `authority_contact`
+    at the arrival, `police_notified` in an alert, `new_risk_since_approval`, and a factor of contact or cooperation
+    that an earlier list of factors did not hold. Of a section, only who may read it knows.
+    """
     if not situation.is_final:
         return
     fresh = {situation.side_of(agency) for agency in situation.members if _is_fresh(situation, agency)}
@@ -103,11 +116,11 @@ def assessed_by_both_sides(situation: Situation) -> Iterator[Breach]:
 
 
 def _is_fresh(situation: Situation, agency: str) -> bool:
-    limit, voiced = situation.register(f"limit:risk:{agency}"), situation.risk_voiced.get(agency)
-    if limit == "none" or voiced is None:
+    limit, voice = situation.register(f"limit:risk:{agency}"), situation.voices.get(agency)
+    if limit == "none" or voice is None or voice.stale:
         return False
     ends = datetime.combine(parse_day(limit) + timedelta(days=1), LIMIT_HOLDS_UNTIL)
-    return situation.now <= ends and situation.now.date() - voiced <= FRESH_FOR
+    return situation.now <= ends and situation.now.date() - voice.day <= FRESH_FOR
 
 
 def not_back_to_the_recruiter(situation: Situation) -> Iterator[Breach]:
@@ -218,7 +231,7 @@ RULES: Final = (
         Severity.BLOCK,
         "TACT; Bulgarian NRM 1.2",
         (APPROVAL,),
-        "The risk has been assessed by both sides within 30 days.",
+        "The risk has been assessed by both sides within 30 days and since the last news of danger.",
         assessed_by_both_sides,
     ),
     Rule(

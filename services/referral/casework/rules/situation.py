@@ -35,20 +35,27 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """When an agency last gave its own risk; `stale` once it is told of what that voice had not heard of."""
+
+    day: date
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """One message about to be sent by `agency` (in `role`, by `function`) at `now`, aware.
 
     `sending`, `readers`: the sections chosen, by name, and who shall read each; `audience`: recipients and roles.
-    `known`: the newest of each section that this agency holds in the case, of the itinerary that the act names.
+    `known`: the newest of each section that this agency holds in the case, of the itinerary that the act names; `held`:
+    every section that it holds in the case, also what a newer one replaced.
     `registers`, `members`: the standing. `receipts`: (message id, agency) for each R1 held. `sent`: earlier messages.
-    `risk_voiced`: the day on which each agency last gave its risk. `calendar`: that of the agency that receives.
-    `attested`: what functions stand for. `names`, `birthdates`: of anybody in the case, beyond what `known` holds.
-    `shelters`: addresses of shelters that this agency knows, with the agency that holds each.
+    `voices`: the risk that each agency last gave. `calendar`: that of the agency that receives.
+    `attested`: what functions stand for.
     `state_bodies`: recipients that are state bodies of the country of origin. `asylum`: a claim is pending or granted.
-    `place_countries`: countries of places, where their code does not say it; `risky_countries`: of a known network.
     `answers_by`: until when the message that this one answers wanted its answer.
-    `identified_at`, `health_contact_at`: when the person was identified, and first seen by somebody in health.
-    `held_elsewhere`: sections that another agency is known to hold already.
+    `opened_at`: when the case began, as far as this agency knows: by then the person had been identified.
+    `held_elsewhere`: sections that other agencies have sent or offered, as what every member reads shows.
     """
 
     kind: str
@@ -63,24 +70,19 @@ class Situation:
     readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     audience: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, SectionModel] = field(default_factory=dict)
+    held: tuple[SectionModel, ...] = ()
     registers: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
     receipts: frozenset[tuple[str, str]] = frozenset()
     sent: Mapping[str, Sent] = field(default_factory=dict)
-    risk_voiced: Mapping[str, date] = field(default_factory=dict)
+    voices: Mapping[str, Voice] = field(default_factory=dict)
     calendar: Calendar | None = None
     attested: tuple[Attestation, ...] = ()
     basis: str = Basis.CONSENT
-    names: frozenset[str] = frozenset()
-    birthdates: frozenset[date] = frozenset()
-    shelters: Mapping[str, str] = field(default_factory=dict)
     state_bodies: frozenset[str] = frozenset()
     asylum: bool = False
-    place_countries: Mapping[str, str] = field(default_factory=dict)
-    risky_countries: frozenset[str] = frozenset()
     answers_by: datetime | None = None
-    identified_at: datetime | None = None
-    health_contact_at: datetime | None = None
+    opened_at: datetime | None = None
     held_elsewhere: frozenset[str] = frozenset()
 
     def find(self, model: type[Found]) -> Found | None:
@@ -89,8 +91,8 @@ class Situation:
         return section if isinstance(section, model) else None
 
     def sections(self) -> Iterator[SectionModel]:
-        """Yield every section sent or known; of a name that is both, the one to be sent."""
-        yield from {**self.known, **self.sending}.values()
+        """Yield every section that is to be sent or that this agency holds, what a newer one replaced too."""
+        yield from (*self.sending.values(), *self.held)
 
     def register(self, name: str) -> str:
         """Return the value of a register; "none" where it is unset."""

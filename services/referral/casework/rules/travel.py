@@ -25,6 +25,7 @@ from contracts.vocabulary import (
     TravelStatus,
 )
 from referral.casework.calendar import add_working_days, is_eve_of_closure, is_working, local_day
+from referral.casework.places import country_of
 from referral.casework.rules.kinds import ALERT, APPROVAL, DEPARTURE, ITINERARY, REINTEGRATION_CONFIRMATION, UPDATE
 from referral.casework.rules.rule import Breach, Rule, Severity
 
@@ -39,7 +40,6 @@ NIGHT_FROM, NIGHT_TO = time(22), time(6)
 LEAD_WORKING_DAYS: Final = 3
 LEAD_AT_LEAST: Final = timedelta(hours=24)
 MANY_TRANSITS: Final = 2
-_LOCODE: Final = 5  # letters of a UN-LOCODE; an IATA code has three
 NON_ARRIVAL_AFTER: Final = timedelta(hours=2)
 
 
@@ -144,24 +144,23 @@ def few_transits(situation: Situation) -> Iterator[Breach]:
 
 
 def avoid_known_danger(situation: Situation) -> Iterator[Breach]:
-    """T6: no transit where the person was exploited or a network is known; an unknown country only informs."""
+    """T6: no transit where the person was exploited or a network is known; an unknown country only informs.
+
+    Both stand in the events of `trafficking_profile`. A network is known where it recruited or moved her; the country
+    that she leaves and the one that she goes to are no detour, so that only exploitation itself counts there.
+    """
     planned, profile = _planned(situation), situation.find(TraffickingProfile)
-    if planned is None:
+    if planned is None or profile is None:
         return
-    events = profile.events if profile is not None else ()
-    shunned = {event.country for event in events if event.type is TraffickingEventType.EXPLOITATION}
-    shunned |= situation.risky_countries
+    ends = {country_of(planned.legs[0].from_), country_of(planned.legs[-1].to)}
+    exploited = {event.country for event in profile.events if event.type is TraffickingEventType.EXPLOITATION}
+    shunned = exploited | ({event.country for event in profile.events} - ends)
     for place in _transits(planned):
-        country = _country(situation, place)
+        country = country_of(place)
         if country in shunned:
             yield Breach(f"The way leads through {place}.")
         elif country is None and shunned:
             yield Breach(f"The country of {place} is not known here.", Severity.INFORM)
-
-
-def _country(situation: Situation, place: str) -> str | None:
-    """Return the country of a place: a UN-LOCODE begins with it, of an airport it must be known."""
-    return place[:2] if len(place) == _LOCODE else situation.place_countries.get(place)
 
 
 def _transits(planned: Itinerary) -> list[str]:
@@ -214,8 +213,12 @@ def _without_partner(stops: list[Leg]) -> Iterator[Breach]:
 
 
 def escorted_where_needed(situation: Situation) -> Iterator[Breach]:
-    """T9: a child, a person who needs help to move, or whom a doctor wants escorted, does not travel alone."""
-    if not situation.is_final or situation.attests("T9"):
+    """T9: a child, a person who needs help to move, or whom a doctor wants escorted, does not travel alone.
+
+    It rests on the majority, the section `travel_health` and the escort of the section `itinerary`. Nobody's word
+    replaces the escort: the rule is silent, and such a word would leave no trace.
+    """
+    if not situation.is_final:
         return
     planned, health = situation.itinerary, situation.find(TravelHealth)
     if planned is None or planned.escort not in (None, EscortType.NONE):
@@ -232,7 +235,10 @@ def _needs_escort(health: TravelHealth) -> bool:
 
 
 def papers_hold(situation: Situation) -> Iterator[Breach]:
-    """T10: papers and permissions that this agency knows of are at hand and outlast the journey."""
+    """T10: papers and permissions that this agency knows of are at hand and outlast the journey.
+
+    It rests on the sections `identity` and `documents`; a permission counts where a leg touches its country.
+    """
     arrival = _local_arrival(situation)
     if not situation.is_final or arrival is None:
         return
@@ -244,13 +250,12 @@ def papers_hold(situation: Situation) -> Iterator[Breach]:
         return
     if documents.documents_status is not DocumentsStatus.HELD:
         yield Breach("The travel documents are not at hand.")
-    yield from _expired_permissions(situation, documents, arrival.date())
+    yield from _expired_permissions(situation.itinerary, documents, arrival.date())
 
 
-def _expired_permissions(situation: Situation, documents: Documents, arrival: date) -> Iterator[Breach]:
-    planned = situation.itinerary
-    places = {place for leg in planned.legs for place in (leg.from_, leg.to)} if planned is not None else set()
-    entered = {_country(situation, place) for place in places}
+def _expired_permissions(planned: Itinerary | None, documents: Documents, arrival: date) -> Iterator[Breach]:
+    legs = planned.legs if planned is not None else ()
+    entered = {country_of(place) for leg in legs for place in (leg.from_, leg.to)}
     for permission in documents.entry_permissions:
         if permission.country in entered and permission.expiry <= arrival:
             yield Breach("A permission to enter expires before the arrival.")
