@@ -16,12 +16,14 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from referral.store.errors import EventNotStorable, StoredEventRefused
 
 _SCALARS: Final = frozenset({str, int, bool, type(None)})
-_PLAIN: Final = frozenset({int, bool, type(None)})
+_PLAIN: Final = frozenset({bool, type(None)})
+_TOO_LONG: Final = 10**4_300  # a whole number of more digits is not read back
 _HEAD: Final = 4
-_write: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _read: Final = json.JSONDecoder().raw_decode
 
 
@@ -31,13 +33,13 @@ def encode(fields: dict[str, Any]) -> bytes:
     apart = bytearray()
     for name, value in fields.items():
         try:
-            document[name] = value if type(value) in _SCALARS else _encoded(value, apart)
+            document[name] = value if type(value) is str else _encoded(value, apart)
         except (EventNotStorable, RecursionError):
-            raise EventNotStorable(f"Field `{name}` holds something else, or is nested too deep.") from None
+            raise EventNotStorable(f"Field `{name}` holds something else, or too much.") from None
     try:
-        text = _write(document).encode()
+        text = to_json(document)
     except (ValueError, RecursionError):
-        raise EventNotStorable("A text is not Unicode, or a number has too many digits.") from None
+        raise EventNotStorable("A text is not Unicode.") from None
     return len(text).to_bytes(_HEAD, "big") + text + apart
 
 
@@ -59,7 +61,7 @@ def decode(raw: bytes) -> dict[str, Any]:
 
 def _encoded(value: Any, apart: bytearray) -> Any:
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in _PLAIN or (kind is int and -_TOO_LONG < value < _TOO_LONG):
         return value
     if kind is bytes:
         start = len(apart)
