@@ -35,11 +35,13 @@ def encode(fields: dict[str, Any]) -> bytes:
         try:
             document[name] = value if type(value) is str else _encoded(value, apart)
         except (EventNotStorable, RecursionError):
-            raise EventNotStorable(f"Field `{name}` holds something else, or too much.") from None
+            raise EventNotStorable(
+                f"Field `{name}` holds something else, is nested too deep, or has too many digits."
+            ) from None
     try:
         text = to_json(document)
     except (ValueError, RecursionError):
-        raise EventNotStorable("A text is not Unicode.") from None
+        raise EventNotStorable("A text is not Unicode, or it is nested too deep.") from None
     return len(text).to_bytes(_HEAD, "big") + text + apart
 
 
