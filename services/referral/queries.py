@@ -24,7 +24,8 @@ from referral.exchange.holdings import open_sections
 from referral.following.arrivals import announced
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
-from referral.store.errors import AggregateWrong, Conflict
+from referral.store.errors import AggregateWrong
+from referral.turns import Turns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,6 @@ READ: Final = "readable"
 SHUT: Final = "shut"
 ERASED: Final = "erased"
 BOARD: Final = ("arrival-officer", "arrivals")  # the function and the purpose of who looks at the arrivals
-TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,7 @@ class Queries:
         """Answer for `node`; `proofs` is the folder of its proofs."""
         self._node = node
         self._proofs = proofs
+        self._turns = Turns()
 
     def cases(self) -> list[CaseRow]:
         """Return the caseload, by what is due first."""
@@ -230,14 +231,8 @@ class Queries:
 
     def _log(self, case: Case, entry: Entry, section: str, *, function: str, purpose: str, principal: str) -> None:
         read = Read(entry.content.id, section, function, purpose, principal, self._node.now())
-        for left in reversed(range(TRIES)):
-            try:
-                self._record(case, entry, read)
-            except Conflict:
-                if not left:
-                    raise
-            else:
-                return
+        with self._turns.of(case.case):
+            self._record(case, entry, read)
 
     def _record(self, case: Case, entry: Entry, read: Read) -> None:
         now = read.at

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date, timedelta
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from contracts.content import heard
 from contracts.examples import example
+from contracts.refusal import Refusal
 from hostile import entries_of
 from nodes import FIVE, Town, town
 from referral.casework.intent import Chosen, Intent
 from referral.casework.refusals import DisclosureRefused
+from referral.desk import Sent
 from referral.errors import (
     CaseClosedToReading,
     CaseUnknown,
@@ -20,14 +24,34 @@ from referral.errors import (
     NotNow,
     SectionErasedRefusal,
 )
+from referral.exchange.batch import Batch
 from referral.exchange.holdings import open_sections
 from referral.store.errors import Conflict
 from referrals import ACCEPT, JOURNEY, LANDS, REQUEST, RISK, agreed, answer, ask, depart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from referral.wiring import Wired
+
 STEP_2 = "assistance-request-confirmation"
+DECLINE = Intent(STEP_2, {"decision": "decline", "reason": "no_capacity", "collegiate": False})
+
+
+def at_once(many: int, command: Callable[[int], Any]) -> list[Any]:
+    """Let `many` threads call `command` with their number at one moment; return what each got, or its refusal."""
+    start = Barrier(many)
+
+    def attempt(number: int) -> Any:
+        start.wait()
+        try:
+            return command(number)
+        except Refusal as refused:
+            return refused
+
+    with ThreadPoolExecutor(many) as threads:
+        return list(threads.map(attempt, range(many)))
 
 
 def body_of(it: Town, agency: str, case: str, message: str) -> bytes:
@@ -37,6 +61,18 @@ def body_of(it: Town, agency: str, case: str, message: str) -> bytes:
     found = [one for _, one in open_sections(node, held, held.entries[message])]
     assert found[0] is not None
     return found[0].body
+
+
+def receive(node: Wired, records: Sequence[bytes]) -> None:
+    """Store envelopes one by one, so that for a while there is always somebody else at the case."""
+    for record in records:
+        stored = False
+        while not stored:
+            batch = Batch(node.node)
+            batch.take(record)
+            with suppress(Conflict):
+                batch.save(None)
+                stored = True
 
 
 async def test_a_request_is_answered_and_both_sides_stand_at_the_same_place(tmp_path: Path) -> None:
@@ -112,52 +148,85 @@ async def test_eight_retries_at_once_make_one_message_and_get_one_answer(tmp_pat
         assert len(entries_of(it, "be-fp", case)) == 2
 
 
-async def test_a_command_whose_twin_was_first_is_answered_even_where_it_would_be_refused_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_command_whose_twin_was_first_is_answered_even_where_it_would_be_refused_now(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = ask(it)
+        await it.settle()
+        desk = it.nodes["hu-fp"].desk
+
+        found = at_once(16, lambda _: desk.send(case, DECLINE, key="k", principal="anna"))
+
+        assert [type(one) for one in found] == [Sent] * 16
+        assert len(set(found)) == 1
+        with pytest.raises(NotNow):
+            desk.send(case, DECLINE, key="another", principal="anna")
+
+
+async def test_sixteen_commands_at_once_in_one_case_are_all_carried_out_while_messages_come_in(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        be, hu = it.nodes["be-fp"], it.nodes["hu-fp"]
+        for _ in range(24):
+            it.send("hu-fp", case, "risk-assessment", RISK)
+        while await hu.worker.turn():
+            pass
+        topic, broker = be.node.me.capabilities.topic, be.worker.outbox._broker
+        records = [one.value for one in await broker.read(topic, 0, -1, 500)]
+
+        def command(number: int) -> list[str]:
+            if number == 16:
+                receive(be, records)
+                return []
+            intent = Intent("risk-assessment", {**RISK, "level": "high" if number % 2 else "medium"})
+            return [be.desk.send(case, intent, key=f"{number} {turn}", principal="anna").message for turn in range(3)]
+
+        sent = [message for found in at_once(17, command) for message in found]
+        await it.settle()
+
+        assert len(sent) == len(set(sent)) == 48
+        assert len(entries_of(it, "be-fp", case)) == len(entries_of(it, "hu-fp", case)) == 3 + 24 + 48
+        assert len(it.digests(case)) == 1
+
+
+async def test_of_sixteen_at_once_that_a_rule_lets_through_once_one_is_sent_and_the_others_hear_the_rule(
+    tmp_path: Path,
 ) -> None:
     async with town(tmp_path) as it:
         case, _ = ask(it)
         await it.settle()
         desk = it.nodes["hu-fp"].desk
-        intent = Intent(STEP_2, {"decision": "decline", "reason": "no_capacity", "collegiate": False})
-        load, first = desk._load, []
 
-        def twin_first(name: str) -> Any:
-            monkeypatch.setattr(desk, "_load", load)
-            first.append(desk.send(case, intent, key="k", principal="anna"))
-            return load(name)
+        found = at_once(16, lambda number: desk.send(case, DECLINE, key=f"k{number}", principal="anna"))
 
-        monkeypatch.setattr(desk, "_load", twin_first)
-        assert desk.send(case, intent, key="k", principal="anna") == first[0]
-        with pytest.raises(NotNow):
-            desk.send(case, intent, key="another", principal="anna")
+        assert sorted(type(one).__name__ for one in found) == ["NotNow"] * 15 + ["Sent"]
+        assert len(entries_of(it, "hu-fp", case)) == 3
 
 
-async def test_four_threads_that_command_in_one_case_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+async def test_commands_in_other_cases_do_not_wait_for_one_that_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with town(tmp_path) as it:
-        case, _ = await agreed(it)
-        sent, refused = [], []
+        slow, _ = await agreed(it)
+        other, _ = await agreed(it)
+        desk, going, ended = it.nodes["be-fp"].desk, Event(), Event()
+        load = desk._load
 
-        def commands(number: int) -> None:
-            for turn in range(5):
-                try:
-                    intent = Intent("risk-assessment", RISK)
-                    found = it.nodes["be-fp"].desk.send(case, intent, key=f"{number} {turn}", principal="anna")
-                    sent.append(found.message)
-                except Conflict:
-                    refused.append(number)
+        def slowly(case: str) -> Any:
+            if case == slow:
+                going.set()
+                assert ended.wait(60)
+            return load(case)
 
-        threads = [Thread(target=commands, args=(number,)) for number in range(4)]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join()
-        await it.settle()
+        monkeypatch.setattr(desk, "_load", slowly)
+        waiting = Thread(target=lambda: desk.send(slow, Intent("risk-assessment", RISK), key="1", principal="anna"))
+        waiting.start()
+        assert going.wait(60)
+        sent = desk.send(other, Intent("risk-assessment", RISK), key="2", principal="anna")
+        ended.set()
+        waiting.join()
 
-        assert len(sent) + len(refused) == 20
-        assert len(set(sent)) == len(sent)
-        assert len(entries_of(it, "hu-fp", case)) == 3 + len(sent)
-        assert len(it.digests(case)) == 1
+        assert sent.message in entries_of(it, "be-fp", other)
+        assert len(entries_of(it, "be-fp", slow)) == 4
 
 
 async def test_a_case_that_is_not_there_is_said_to_be_unknown(tmp_path: Path) -> None:
