@@ -82,6 +82,8 @@ def fdatasync_p50() -> float:
 
 def table(results: Path) -> str:
     """Return the page of all figures that are kept in `results`."""
+    kept_by = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
+    judged = [(name, one) for name, kept in kept_by.items() for one in kept["results"] if "met" in one]
     lines = [
         "<!-- Written by tests/benchmarks; run `make bench`. -->",
         "",
@@ -90,16 +92,31 @@ def table(results: Path) -> str:
         "Figures of one machine on one day: they show proportions and sizes, not promises.",
         "Goals are ratios measured in one run wherever two things are compared.",
         "",
+        "## Goals",
+        "",
+        *[_judgement(name, one) for name, one in sorted(judged, key=lambda pair: bool(pair[1]["met"]))],
+        "",
+        "## Figures",
+        "",
         "| benchmark | what | figure | goal | load | fdatasync p50 | command |",
         "|---|---|---|---|---|---|---|",
     ]
     notes = []
-    for path in sorted(results.glob("*.json")):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        lines += [_row(path.stem, kept, result) for result in kept["results"]]
+    for name, kept in kept_by.items():
+        lines += [_row(name, kept, result) for result in kept["results"]]
         if kept.get("not_in_the_figure"):
-            notes.append(f"- `{path.stem}`: not in the figure: {kept['not_in_the_figure']}")
+            notes.append(f"- `{name}`: not in the figure: {kept['not_in_the_figure']}")
     return "\n".join([*lines, "", *notes]).rstrip() + "\n"
+
+
+def _judgement(name: str, result: dict[str, Any]) -> str:
+    """Return one line for a goal: met or missed, and by which factor; and why, where the benchmark can say it."""
+    value, goal = float(result["value"]), str(result["goal"])
+    target = float(goal.split()[1])
+    room = value / target if goal.startswith(">=") else target / value
+    how = f"met, {room:.2f} times over" if result["met"] else f"**missed** by a factor of {1 / room:.2f}"
+    why = f" {result['why']}" if result.get("why") and not result["met"] else ""
+    return f"- `{name}`, {result['name']}: {value:.3g} {result.get('unit', '')} for {goal}: {how}.{why}"
 
 
 def _row(name: str, kept: dict[str, Any], result: dict[str, Any]) -> str:
