@@ -43,6 +43,7 @@ from contracts.signing import (
     SignatureRefused,
     SigningKey,
     UnknownKey,
+    Verdict,
     agree,
     check_epoch_key,
     decrypt,
@@ -128,6 +129,10 @@ class SenderUnknown(Parked):
         self.riders = riders
 
 
+class Undecided(Parked):
+    """The sender's key was revoked, and the log does not say yet whether this content was signed before that."""
+
+
 @dataclass(frozen=True, slots=True)
 class EpochKey:
     """One day's X25519 pair, 32 raw bytes each."""
@@ -146,7 +151,8 @@ class Addressee:
     """Who opens: an agency of one network, and whom it asks.
 
     `identities` are the fingerprints of its identity key, former ones too while messages to them may come.
-    `epoch_key` gives the pair of a kid, or none. `signing_key` is the directory's; it raises `UnknownKey`.
+    `epoch_key` gives the pair of a kid, or none. `signing_key` is the directory's; it raises `UnknownKey`. `judge` says
+    what a signature under a key statement on a content id is worth by the log's order.
     `entitled` says whether a content whose audience does not name us may be ours as a later member; `owed` names the
     sections that the procedure owes us in a content, and is not asked about one that needs an upgrade.
     """
@@ -157,6 +163,7 @@ class Addressee:
     procedure: Procedure
     epoch_key: Callable[[bytes], EpochKey | None]
     signing_key: Callable[[str], SigningKey]
+    judge: Callable[[str, str], Verdict]
     entitled: Callable[[Content], bool]
     owed: Callable[[Content], frozenset[str]]
 
@@ -379,17 +386,25 @@ def _unpack_section(rest: _Rest) -> Section | Erased:
 def _signer(
     skid: str, signature: bytes, raw: bytes, addressee: Addressee, *, kind: int, riders: bytes = b""
 ) -> SigningKey:
-    """Return the key that has signed `raw`: known, valid, and the signature holds."""
+    """Return the key that has signed `raw`: known, the signature holds, and it counts.
+
+    A content is judged by its place in the log, a node statement has none and is judged by the present.
+    """
     try:
         found = addressee.signing_key(skid)
     except UnknownKey:
         raise SenderUnknown(skid, riders) from None
-    if not found.valid:
+    if kind != MESSAGE and not found.valid:
+        raise EnvelopeRefused("sender-key")
+    verdict = addressee.judge(skid, content_id(raw)) if kind == MESSAGE else Verdict.VALID
+    if verdict is Verdict.INVALID:
         raise EnvelopeRefused("sender-key")
     try:
         verify(found.key, kind, addressee.network, skid, raw, signature=signature)
     except SignatureRefused:
         raise EnvelopeRefused("signature") from None
+    if verdict is Verdict.UNDECIDED:
+        raise Undecided
     return found
 
 

@@ -8,6 +8,7 @@ are under it, so that it means nothing anywhere else. Private keys come in as 32
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from nacl import bindings
@@ -59,6 +60,14 @@ class UnknownKey(Refusal):
     """The directory holds no such key yet; keep the bytes and ask again at its next step."""
 
     code = "unknown-key"
+
+
+class Verdict(StrEnum):
+    """What a signature is worth once its key may have been revoked, by the order of the log (sealing.md 3)."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,20 @@
 from contracts.directory.agency import (
     ROOT,
     Agency,
+    DayKey,
     Governors,
     NotDeclared,
     Outage,
     StatedKey,
     UnknownAgency,
 )
-from contracts.directory.directory import Directory, Replay, Verdict, replay
+from contracts.directory.directory import Directory, Replay, replay
 from contracts.directory.logged import LogReplay
 
 __all__ = [
     "ROOT",
     "Agency",
+    "DayKey",
     "Directory",
     "Governors",
     "LogReplay",
@@ -23,6 +25,5 @@ __all__ = [
     "Replay",
     "StatedKey",
     "UnknownAgency",
-    "Verdict",
     "replay",
 ]

@@ -94,6 +94,14 @@ class StatedKey:
 
 
 @dataclass(frozen=True, slots=True)
+class DayKey:
+    """The X25519 key of a day, and the fingerprints of the signing keys that stated it."""
+
+    key: bytes
+    signers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Outage:
     """Between which leaves an agency was suspended or without an identity; `end` is None while it lasts."""
 

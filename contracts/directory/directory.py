@@ -7,29 +7,20 @@ order of the one log: made before the revocation's leaf it is valid, after it in
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from contracts.directory import rules
 from contracts.directory.agency import ROOT, UnknownAgency
 from contracts.directory.state import State
-from contracts.signing import SigningKey, UnknownKey, fingerprint
+from contracts.signing import SigningKey, UnknownKey, Verdict, fingerprint
 from contracts.statements import StatementRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date, datetime
 
-    from contracts.directory.agency import Agency, Governors, Outage, StatedKey
+    from contracts.directory.agency import Agency, DayKey, Governors, Outage, StatedKey
     from contracts.statements import Entry, Statement
-
-
-class Verdict(StrEnum):
-    """What a signature is worth once its key may have been revoked."""
-
-    VALID = "valid"
-    INVALID = "invalid"
-    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +39,7 @@ class Directory:
     heads: Mapping[str, str] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
     signing: Mapping[str, StatedKey] = field(default_factory=dict)
-    epochs: Mapping[tuple[str, date], bytes] = field(default_factory=dict)
+    epochs: Mapping[tuple[str, date], DayKey] = field(default_factory=dict)
     uses: Mapping[bytes, tuple[str, str]] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
     outages: Mapping[str, tuple[Outage, ...]] = field(default_factory=dict)
@@ -79,13 +70,20 @@ class Directory:
         return keys[-1].skid, keys[-1].key
 
     def epoch_key(self, agency: str, day: date) -> bytes | None:
-        """Return the X25519 key that envelopes of that day are sealed to; none if there is none, or it is suspended."""
-        found = self.agencies.get(agency)
-        return self.epochs.get((agency, day)) if found is not None and found.active else None
+        """Return the X25519 key that envelopes of that day are sealed to.
+
+        None where there is none, its agency is suspended, or every signing key that stated it is revoked: a thief of
+        the signing key may have stated it.
+        """
+        found, stated = self.agencies.get(agency), self.epochs.get((agency, day))
+        if found is None or stated is None or not found.active or stated.signers <= self.refused.keys():
+            return None
+        return stated.key
 
     def epoch_days(self, agency: str) -> tuple[date, ...]:
-        """Return the days for which an agency has published epoch keys, in order."""
-        return tuple(sorted(day for name, day in self.epochs if name == agency))
+        """Return the days for which an agency has epoch keys that count, in order."""
+        days = sorted(day for name, day in self.epochs if name == agency)
+        return tuple(day for day in days if self.epoch_key(agency, day) is not None)
 
     def by_topic(self, topic: str) -> Agency:
         """Return whose inbox that is, or raise `UnknownAgency`."""
@@ -101,6 +99,13 @@ class Directory:
     def in_force(self, key: StatedKey) -> bool:
         """Return whether a signing key may be relied on: neither it nor its agency is suspended or revoked."""
         return fingerprint(key.key) not in self.refused and self.agencies[key.agency].active
+
+    def doubts(self, skid: str) -> bool:
+        """Return whether the log's order decides about signatures under this key statement, or raise `UnknownKey`."""
+        key = self.signing.get(skid)
+        if key is None:
+            raise UnknownKey
+        return fingerprint(key.key) in self.refused or bool(self.outages.get(key.agency))
 
     def judge(self, skid: str, leaf: int | None) -> Verdict:
         """Return what a signature under this key statement is worth, by the log's order alone (sealing.md 3).

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from contracts.directory.agency import Agency, Outage, StatedKey
+from contracts.directory.agency import Agency, DayKey, Outage, StatedKey
 from contracts.signing import (
     KeyRefused,
     SignatureRefused,
@@ -78,7 +78,7 @@ def admit(state: State, entry: Entry, index: int) -> Statement:
     state.uses |= uses
     state.heads[statement.link.subject] = statement.id
     state.subjects[statement.id] = statement.link.subject
-    _apply(state, statement, index)
+    _apply(state, entry, statement, index)
     return statement
 
 
@@ -219,7 +219,7 @@ def _signing_keys(before: State, agency: str) -> dict[str, bytes]:
     return _by_fingerprint(key.key for key in before.signing.values() if key.agency == agency and before.in_force(key))
 
 
-def _apply(state: State, statement: Statement, index: int) -> None:
+def _apply(state: State, entry: Entry, statement: Statement, index: int) -> None:
     subject, body = statement.link.subject, statement.body
     match body:
         case Membership():
@@ -227,7 +227,8 @@ def _apply(state: State, statement: Statement, index: int) -> None:
         case NewSigningKey():
             state.signing[statement.id] = StatedKey(statement.id, subject, body.key, body.since, index)
         case EpochKeys():
-            state.epochs.update({(subject, day): key for day, key in body.keys})
+            signers = frozenset(signed.key for signed in entry.signatures)
+            state.epochs.update({(subject, day): DayKey(key, signers) for day, key in body.keys})
         case Capabilities():
             _put_agency(state, replace(state.agencies[subject], declared=body), index)
         case Restriction():

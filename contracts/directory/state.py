@@ -10,7 +10,7 @@ from contracts.signing import fingerprint
 if TYPE_CHECKING:
     from datetime import date
 
-    from contracts.directory.agency import Agency, Governors, Outage, StatedKey
+    from contracts.directory.agency import Agency, DayKey, Governors, Outage, StatedKey
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class State:
     heads: dict[str, str] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
     signing: dict[str, StatedKey] = field(default_factory=dict)
-    epochs: dict[tuple[str, date], bytes] = field(default_factory=dict)
+    epochs: dict[tuple[str, date], DayKey] = field(default_factory=dict)
     uses: dict[bytes, tuple[str, str]] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     outages: dict[str, tuple[Outage, ...]] = field(default_factory=dict)

@@ -54,6 +54,7 @@ class Node:
     store: Store
     now: Callable[[], datetime]
     seen: Seen = field(default=EMPTY_LOG)
+    leaf_of: Callable[[str], int | None] = field(default=lambda _content_id: None)
     draw: Callable[[int], bytes] = secrets.token_bytes
     _histories: dict[str, History] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -104,6 +105,12 @@ class Node:
     def recipient(self, agency: str, role: str) -> Recipient:
         """Return `agency` as a content names it in its audience."""
         return Recipient(agency, self.agency_named(agency).fingerprint, role)
+
+    def judge(self, skid: str, content_id: str) -> signing.Verdict:
+        """Return what a signature under a key statement on a content is worth by the log's order."""
+        if not self.directory.doubts(skid):
+            return signing.Verdict.VALID
+        return self.directory.judge(skid, self.leaf_of(content_id))
 
     def sign(self, kind: int, raw: bytes) -> Signature:
         """Sign a content or a node statement with the signing key that the directory holds for us now."""

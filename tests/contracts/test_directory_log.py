@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.directory import ROOT, Directory, LogReplay, Replay, Verdict
-from contracts.signing import UnknownKey, fingerprint, public_epoch, public_signing
+from contracts.directory import ROOT, Directory, LogReplay, Replay
+from contracts.signing import UnknownKey, Verdict, fingerprint, public_epoch, public_signing
 from contracts.statements import (
     Body,
     Entry,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import labels
-from contracts.content import Erased, Section
+from contracts.content import Erased, Section, content_id
 from contracts.encoding import b64, blake, compact, lp, unb64
 from contracts.envelope import (
     INNER_SIZES,
@@ -36,6 +36,7 @@ from contracts.signing import (
     NODE_STATEMENT,
     KeyRefused,
     SigningKey,
+    Verdict,
     agree,
     decrypt,
     public_epoch,
@@ -196,7 +197,31 @@ def test_a_key_that_may_not_be_relied_on_is_refused() -> None:
     def revoked(name: str) -> SigningKey:
         return replace(directory().signing_key(name), valid=False)
 
-    assert step(sealed(first_step()), addressee(signing_key=revoked)) == "sender-key"
+    asked = sealed(statement(), kind=NODE_STATEMENT)
+    assert step(asked, addressee(signing_key=revoked)) == "sender-key"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "found"), [(Verdict.VALID, "opened"), (Verdict.INVALID, "sender-key"), (Verdict.UNDECIDED, "parked")]
+)
+def test_a_content_under_a_revoked_key_is_judged_by_its_place_in_the_log(verdict: Verdict, found: str) -> None:
+    raw = first_step()
+    asked = []
+
+    def judge(name: str, content: str) -> Verdict:
+        asked.append((name, content))
+        return verdict
+
+    def revoked(name: str) -> SigningKey:
+        return replace(directory().signing_key(name), valid=False)
+
+    assert step(sealed(raw), addressee(signing_key=revoked, judge=judge)) == found
+    assert asked == [(skid("be-fp"), content_id(raw))]
+
+
+def test_a_bad_signature_is_refused_where_its_key_is_undecided() -> None:
+    undecided = addressee(judge=lambda _name, _content: Verdict.UNDECIDED)
+    assert step(sealed(first_step(), signature=bytes(64)), undecided) == "signature"
 
 
 def test_outside_every_refusal_is_the_same_sentence() -> None:

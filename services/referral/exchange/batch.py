@@ -72,6 +72,7 @@ class Batch:
             procedure=node.procedure,
             epoch_key=self._epoch_key,
             signing_key=node.directory.signing_key,
+            judge=node.judge,
             entitled=self._entitled,
             owed=lambda content: owed_to(self.node, self.history(content.case), content),
         )

@@ -162,6 +162,7 @@ class KeyholdersSight:
             procedure=self._procedure,
             epoch_key=epoch_key,
             signing_key=self._directory.signing_key,
+            judge=lambda skid, _content: self._directory.judge(skid, None),
             entitled=lambda _content: True,
             owed=lambda _content: frozenset(),
         )
