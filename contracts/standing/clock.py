@@ -1,9 +1,12 @@
 """What is due, overdue and expiring at a moment: time is an argument, no message says "it is late".
 
 - An answer: a content with `respond_by` waits for what the table says answers it (`[[reply]]`; nothing said:
-  anything) of an agency of its audience, with the content in its past. A closed case waits for no answer.
+  anything) of an agency of its audience, with the content in its past.
 - A voice: a hold or a veto waits for its owner while the owner's content still holds the register.
 - A limit holds to 12:00Z of the next day.
+- A closed case waits for no answer, no voice and no limit: there is nothing that they would hold up. The voices stand
+  as they are ("expiry never lowers a voice"), and whoever opens the case again has their times as they were. Only a
+  journey goes on: nobody closes an arrival.
 - A timer: "a node that reads the arrival time alarms at its time; a node without it at 12:00Z of the second day after
   step 5's `sent_at`". Arrival times stand in sections, so they are an argument too: the reader passes the time of the
   last section that names one, since "only an update with a *new* arrival time moves a timer".
@@ -56,8 +59,10 @@ class Clock:
 
 def clock_at(whole: Past, now: datetime, arrivals: Mapping[str, datetime]) -> Clock:
     """Return what is due (not yet), overdue (past), and expiring (a limit that ends within seven days)."""
-    waiting = sorted((*_answers(whole), *_voices(whole), *_timers(whole, arrivals)))
-    limits = sorted(_limits(whole))
+    closed = whole.value("case") == "closed"
+    owed = () if closed else (*_answers(whole), *_voices(whole))
+    waiting = sorted((*owed, *_timers(whole, arrivals)))
+    limits = () if closed else tuple(sorted(_limits(whole)))
     return Clock(
         due=tuple(one for one in waiting if now <= one.until),
         overdue=tuple(sorted(one for one in (*waiting, *limits) if one.until < now)),
@@ -67,8 +72,6 @@ def clock_at(whole: Past, now: datetime, arrivals: Mapping[str, datetime]) -> Cl
 
 def _answers(whole: Past) -> Iterator[Deadline]:
     history = whole.history
-    if whole.value("case") == "closed":
-        return
     for at in bits(history.acting & ~whole.overtaken):
         until = history.deadline(at)
         asked = history.messages[at]
@@ -102,8 +105,6 @@ def _voices(whole: Past) -> Iterator[Deadline]:
 
 
 def _limits(whole: Past) -> Iterator[Deadline]:
-    if whole.value("case") == "closed":
-        return
     for register, day in whole.voices("limit").items():
         owner = register.split(":")[-1]
         waits_for = (owner,) if owner in whole.members else ()

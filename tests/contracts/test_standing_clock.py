@@ -60,6 +60,36 @@ def test_a_closed_case_waits_for_nothing() -> None:
     assert (clock.due, clock.overdue, clock.expiring) == ((), (), ())
 
 
+def test_a_hold_left_placed_waits_for_nobody_in_a_closed_case_and_again_once_it_is_open() -> None:
+    story = Story()
+    story.open()
+    hold = story.say("hu-fp", "case-hold", HOLD)
+    veto = story.say("hu-fp", "risk-assessment", VETO)
+    late = story.now + 30 * DAY
+
+    assert [one.subject for one in story.whole.at(late).overdue] == [hold, veto]
+
+    story.say("be-fp", "case-closure", {"reason": "duplicate", "outcome": "loop_open"})
+    closed = story.whole.at(late)
+
+    assert (closed.due, closed.overdue, closed.expiring) == ((), (), ())
+    assert story.whole.value("hold:hu-fp:consent") == "placed", "closing lowers no voice"
+
+    story.say("be-fp", "case-reopening", {"reason": "new_risk"})
+
+    assert [one.subject for one in story.whole.at(late).overdue] == [hold, veto]
+
+
+def test_a_journey_goes_on_in_a_case_that_was_closed_meanwhile() -> None:
+    story = Story()
+    itinerary = story.to_departed()
+    act = {"reason": "lost_contact", "outcome": "loop_open", "second": "supervisor"}
+    story.say("be-fp", "case-closure", act)
+
+    assert story.whole.value("case") == "closed"
+    assert itinerary in {one.subject for one in story.whole.at(BEGIN + 5 * DAY).overdue}
+
+
 def test_a_hold_and_a_veto_wait_for_their_owner_fourteen_days_and_end_with_the_voice() -> None:
     story = Story()
     story.open()
