@@ -19,7 +19,7 @@ from contracts.labels import COMMAND
 from referral.casework.case import Case
 from referral.casework.draft import View, compose
 from referral.casework.history import History
-from referral.casework.intent import Chosen, Intent
+from referral.casework.intent import ROLES, Chosen, Intent, IntentRefused
 from referral.casework.known import Known
 from referral.errors import CaseUnknown, ConsentUnknown
 from referral.exchange.holdings import model_of, open_sections
@@ -86,6 +86,15 @@ class ConsentForm:
     given_by: str = "individual"
     state: str = "given"
     function: str = "focal-point"
+
+    def __post_init__(self) -> None:
+        """Refuse a form that would allow nothing, at no time, or to a role that there is not."""
+        if self.role not in ROLES:
+            raise IntentRefused(f"`role`: It is one of {', '.join(ROLES)}.")
+        if not self.purposes or not self.classes:
+            raise IntentRefused("`purposes` and `classes`: A consent names at least one of each.")
+        if self.valid_from > self.expires_at:
+            raise IntentRefused("`expires_at`: The last day lies before the first.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from contracts.examples import example
 from contracts.refusal import Refusal
 from hostile import entries_of
 from nodes import FIVE, Town, town
-from referral.casework.intent import Chosen, Intent
+from referral.casework.intent import Chosen, Intent, IntentRefused
 from referral.casework.refusals import DisclosureRefused
 from referral.desk import Sent
 from referral.errors import (
@@ -290,6 +290,37 @@ async def test_a_withdrawal_works_where_the_form_can_no_longer_be_read(tmp_path:
         await it.settle()
 
         assert len(it.nodes["be-fp"].queries.history(case).withdrawals()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"role": "maria-popescu"}, "`role`"),
+        ({"purposes": ()}, "`purposes`"),
+        ({"classes": ()}, "`classes`"),
+        ({"expires_at": date(2026, 8, 31)}, "`expires_at`"),
+        ({"function": "maria-popescu"}, "`function`"),
+    ],
+)
+async def test_a_consent_that_could_allow_nothing_or_holds_a_name_is_refused_and_nothing_is_stored(
+    tmp_path: Path, changes: dict[str, Any], named: str
+) -> None:
+    async with town(tmp_path) as it:
+        case = it.open_case("be-fp")
+        before = it.nodes["be-fp"].node.store.load(case)
+        with pytest.raises(IntentRefused, match=named) as refused:
+            it.consent("be-fp", case, "hu-fp", **{"role": "requested", **changes})
+        after = it.nodes["be-fp"].node.store.load(case)
+
+    assert "maria" not in str(refused.value)
+    assert before is not None
+    assert after is not None
+    assert before.version == after.version
+
+
+def test_no_face_hands_over_a_role_that_is_a_name() -> None:
+    with pytest.raises(IntentRefused, match="`to`"):
+        Intent(STEP_2, DECLINE.act, to={"hu-fp": "maria-popescu"})
 
 
 async def test_what_nobody_consented_to_cannot_be_withdrawn(tmp_path: Path) -> None:

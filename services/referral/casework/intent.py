@@ -80,6 +80,11 @@ class Intent:
     reasons: tuple[Override, ...] = ()
     attested: tuple[Attestation, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse a function or a role that is no code, whichever face hands it over: a name fits into a word too."""
+        _read({"function": self.function}, "function", _function, "")
+        _read({"to": dict(self.to)}, "to", _roles, {})
+
     @classmethod
     def from_json(cls, kind: str, value: object) -> Intent:
         """Return the intent that a JSON object holds, or raise `IntentRefused` naming the field, never its value."""
