@@ -17,9 +17,10 @@ from contracts.refusal import Refusal
 from notary import inspection
 from notary.config import settings
 from notary.errors import LogDamaged
-from notary.log import fresh_seed, make_log
+from notary.log import fresh_seed, make_log, read_signer
 from notary.server import print_ready
 from notary.server import serve as serve_log
+from notary.witness import read_cosigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,9 @@ def init(
     The private key is DIR/log.key, readable by its owner only. Keep a copy offline: without it the log cannot go on.
     """
     signer = _or_exit(lambda: make_log(folder, origin, fresh_seed()))
-    _print({"origin": signer.key.name, "vkey": str(signer.key)}, as_json, f"{signer.key}")
+    cosigner = _or_exit(lambda: read_cosigner(folder, signer.key.name))
+    found = {"origin": signer.key.name, "vkey": str(signer.key), "witness": str(cosigner.key)}
+    _print(found, as_json, f"{signer.key}")
 
 
 @app.command()
@@ -63,14 +66,30 @@ def serve(
     bind: Annotated[str | None, typer.Option(help="HOST:PORT to listen on; port 0 takes a free one.")] = None,
     network: Annotated[Path | None, typer.Option(help="The network's root file: who may submit.")] = None,
     interval: Annotated[float | None, typer.Option(help="Seconds between two checkpoints, 0.02 to 3600.")] = None,
+    witness_of: Annotated[
+        Path | None, typer.Option(help="A file of public keys of other logs, one a line, that this notary witnesses.")
+    ] = None,
 ) -> None:
     """Take entries and sign checkpoints until SIGTERM; the whole log is checked first.
 
     When requests are answered, one JSON line on standard output says so, with the URL. Options that are not given come
-    from NOTARY_BIND, NOTARY_NETWORK and NOTARY_INTERVAL; else 127.0.0.1:8750 and 1 second.
+    from NOTARY_BIND, NOTARY_NETWORK, NOTARY_INTERVAL and NOTARY_WITNESS_OF; else 127.0.0.1:8750, 1 second and no log.
+
+    Where the root file's policy names witnesses, each of them is asked first, and nothing is signed before as many have
+    answered as the quorum asks for; /readyz says how each of them stands.
     """
-    chosen = _or_exit(lambda: settings(bind=bind, network=network, interval=interval))
+    chosen = _or_exit(lambda: settings(bind=bind, network=network, interval=interval, witness_of=witness_of))
     _or_exit(lambda: serve_log(folder, chosen, print_ready))
+
+
+@app.command("witness-key")
+def witness_key(folder: Folder, *, as_json: AsJson = False) -> None:
+    """Print the public key with which this notary cosigns other logs; it goes into the policies of their networks.
+
+    It is made where there is none yet. The private key is DIR/witness.key, readable by its owner only.
+    """
+    signer = _or_exit(lambda: read_cosigner(folder, read_signer(folder).key.name))
+    _print({"name": signer.key.name, "vkey": str(signer.key)}, as_json, f"{signer.key}")
 
 
 @app.command()

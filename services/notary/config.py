@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     """Where to listen (`host:port`, port 0 for any free one), the root file, and how often to sign.
 
     `interval` is in seconds: one checkpoint for each interval that brought entries. `window` is how far a signed
-    request's time may be from the present, in seconds. `clock_file` is for tests: a file that holds the present.
+    request's time may be from the present, in seconds. `witness_of` is a file of the public keys of the logs that this
+    notary witnesses, one a line. `clock_file` is for tests: a file that holds the present.
     `ends_with_stdin` is for programs that start a notary for their own use: it ends when they do, however they end.
     """
 
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     network: Path | None = None
     interval: float = Field(default=1.0, ge=MIN_INTERVAL, le=3600)
     window: float = Field(default=WINDOW.total_seconds(), ge=1, le=86_400)
+    witness_of: Path | None = None
     clock_file: Path | None = None
     ends_with_stdin: bool = False
 

@@ -41,6 +41,12 @@ class LogStopped(Refusal):
     code = "log-stopped"
 
 
+class WitnessStopped(Refusal):
+    """This notary cosigns nothing now; its operator finds the reason in its status, and then it is asked again."""
+
+    code = "witness-stopped"
+
+
 class NotFound(Refusal):
     """There is nothing at this path; fetch /checkpoint and ask for the tiles of its size."""
 
