@@ -75,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(app(given, prog_name="referral", standalone_mode=False, obj=asked) or 0)
     except TyperException as error:
+        # The line could not be taken apart, so nothing has said yet how to answer.
+        asked.as_json = asked.as_json or "--json" in given
         return _misused(_usage(error), asked)
     except Misused as error:
         return _misused(error.sentence, asked)
