@@ -272,9 +272,10 @@ def one_round(sender: Agent, reader: Agent, count: int) -> dict[str, list[float]
     return found | {f"CPU of the {who}": [seconds / count * 1e3] for who, seconds in spent.items()}
 
 
-def figures(side: str, rounds: list[dict[str, list[float]]]) -> list[dict[str, Any]]:
+def figures(side: str, rounds: list[dict[str, list[float]]], loads: list[float]) -> list[dict[str, Any]]:
     """Return p50 and p99 of each stage, medians over the rounds, and the CPU of a message in each process."""
     note = f"median of {len(rounds)} rounds of {len(rounds[0]['readable'])} messages at 20 a second, 16 KiB envelopes"
+    note += f"; load {min(loads):.1f} to {max(loads):.1f} meanwhile"
     results: list[dict[str, Any]] = []
     for stage in ("accepted", "readable", "receipted"):
         for label, rank in (("p50", 49), ("p99", 98)):
@@ -307,11 +308,13 @@ def measure(folder: Path, rounds: int, count: int) -> list[dict[str, Any]]:
             say(f"{WARM_UP} messages to warm up, {name}")
             one_round(*agents, WARM_UP)
         spent: dict[str, list[dict[str, list[float]]]] = {name: [] for name in sides}
+        loads = []
         for number in range(rounds):
             for name, agents in sides.items():
                 say(f"round {number + 1} of {rounds}, {name}")
                 spent[name].append(one_round(*agents, count))
-    return [one for name, found in spent.items() for one in figures(name, found)]
+                loads.append(os.getloadavg()[0])
+    return [one for name, found in spent.items() for one in figures(name, found, loads)]
 
 
 def main() -> None:
