@@ -114,6 +114,11 @@ def write_bundle(entries: Iterable[bytes]) -> bytes:
 
 def read_entries(raw: bytes) -> tuple[bytes, ...]:
     """Return all entries of a run of entries behind their lengths."""
+    length = raw[:_LENGTH_SIZE]
+    step = _LENGTH_SIZE + int.from_bytes(length, "big")
+    if raw and len(raw) % step == 0 and all(raw[at::step] == raw[at : at + 1] * (len(raw) // step) for at in (0, 1)):
+        # Every entry is as long as the first one, as in most bundles: they are cut out in one go.
+        return tuple([raw[at : at + step - _LENGTH_SIZE] for at in range(_LENGTH_SIZE, len(raw) + 1, step)])
     entries = []
     at = 0
     while at < len(raw):

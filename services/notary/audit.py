@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 
 from contracts.tlog import (
     HASH_SIZE,
+    MAX_LEVEL,
     TILE_WIDTH,
     Tile,
     TileRefused,
-    leaf_hash,
     read_hashes,
     tile_at,
-    tree_root,
     width_at,
 )
+from contracts.tlog.merkle import leaf_hashes, perfect_root
 from notary.edge import Edge
 from notary.errors import LogDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from notary.tiles import TileFiles
 
@@ -39,14 +39,21 @@ class Audit:
     damaged: set[str] = field(default_factory=set)
 
 
-def audit(files: TileFiles, size: int, root: bytes) -> Audit:
-    """Recompute the log of `size` entries from its files and hold it against `root`; streams, one bundle at a time."""
-    found = _recompute(files, size, partial(_bundle_leaves, files, size))
+def silent(_done: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def audit(files: TileFiles, size: int, root: bytes, tell: Callable[[int], None] = silent) -> Audit:
+    """Recompute the log of `size` entries from its files and hold it against `root`; streams, one bundle at a time.
+
+    `tell` is told how many entries are through.
+    """
+    found = _recompute(files, size, partial(_bundle_leaves, files, size), tell)
     if found.edge.root() == root:
         return found
     doubtful = _disagreeing(files, size)
     for blamed in _blamed(files, size, doubtful):
-        mended = _recompute(files, size, partial(_mended_leaves, files, size, blamed))
+        mended = _recompute(files, size, partial(_mended_leaves, files, size, blamed), silent)
         if mended.edge.root() == root:
             return Audit(mended.edge, mended.damaged | {doubtful[number] for number in blamed})
     return Audit(found.edge, found.damaged | set(doubtful.values()) or {"checkpoint"})
@@ -60,32 +67,66 @@ def check(files: TileFiles, size: int, root: bytes) -> Edge:
     return found.edge
 
 
-def check_tile(files: TileFiles, tile: Tile, size: int) -> None:
-    """Hold one bundle against its leaf hashes, or one full tile against its hash in the row above.
+def brought_by(number: int) -> Iterator[Tile]:
+    """Yield the tiles that became full with bundle `number`: its leaf tile, and those above that it was the last of."""
+    level, above = 0, number
+    while True:
+        yield Tile(level, above)
+        if (above + 1) % TILE_WIDTH:
+            return
+        level, above = level + 1, above // TILE_WIDTH
 
-    What an unfinished tile says is decided by the root of `size` alone. Raises `LogDamaged`.
+
+def agrees(files: TileFiles, number: int, size: int) -> bool:
+    """Return whether a full bundle and the full tiles it brought say what the row above each of them says.
+
+    Where that holds for every bundle of a log, and the edge leads to its root, the whole log does.
     """
-    if tile.level is None:
-        leaves = tuple(leaf_hash(entry) for entry in files.entries(tile))
-        sound = leaves == files.hashes(Tile(0, tile.number, tile.width))
-    else:
-        sound = _matches_above(files, tile, size)
-    if not sound:
-        raise LogDamaged(f"Damaged: {tile.path}")
+    try:
+        hashes: Sequence[bytes] = leaf_hashes(files.entries(Tile(None, number)))
+        for tile in brought_by(number):
+            raw = files.read(tile)
+            if tile.level:
+                hashes = read_hashes(raw, TILE_WIDTH)
+            elif raw != b"".join(hashes):
+                return False
+            if perfect_root(hashes) != _hash_above(files, tile, size):
+                return False
+    except (LogDamaged, TileRefused):
+        return False
+    return True
 
 
-def _matches_above(files: TileFiles, tile: Tile, size: int) -> bool:
-    above = tile_at((tile.level or 0) + 1, tile.number // TILE_WIDTH, size)
-    if above is None or tile.width != TILE_WIDTH:
-        return True
-    return files.hashes(above)[tile.number % TILE_WIDTH] == tree_root(files.hashes(tile))
+def culprit(files: TileFiles, number: int, size: int) -> str:
+    """Return the path of the file because of which bundle `number` does not agree: the uppermost that is not sound.
+
+    The row above is believed first, because an edge that leads to the root vouches for the top of every row.
+    """
+    over = [Tile(level, number >> (8 * level)) for level in range(MAX_LEVEL)]
+    for tile in reversed([one for one in over if width_at(one.level, one.number, size) == TILE_WIDTH]):
+        try:
+            sound = perfect_root(files.hashes(tile)) == _hash_above(files, tile, size)
+        except (LogDamaged, TileRefused):
+            sound = False
+        if not sound:
+            return tile.path
+    return Tile(None, number).path
 
 
-def _recompute(files: TileFiles, size: int, leaves: Callable[[int], tuple[bytes, ...]]) -> Audit:
+def _hash_above(files: TileFiles, tile: Tile, size: int) -> bytes:
+    row, at = divmod(tile.number, TILE_WIDTH)
+    raw = files.read(_at((tile.level or 0) + 1, row, size))
+    return raw[at * HASH_SIZE : (at + 1) * HASH_SIZE]
+
+
+def _recompute(
+    files: TileFiles, size: int, leaves: Callable[[int], Sequence[bytes]], tell: Callable[[int], None]
+) -> Audit:
     found = Audit()
     for number in _bundles(size):
         for tile, raw in found.edge.grow_hashes(leaves(number)):
             _compare(files, tile, raw, found.damaged)
+        tell(found.edge.size)
     for tile, raw in found.edge.unfinished():
         _compare(files, tile, raw, found.damaged)
     last = tile_at(None, size // TILE_WIDTH, size)
@@ -129,8 +170,8 @@ def _read_hashes(files: TileFiles, tile: Tile) -> tuple[bytes, ...]:
         return (bytes(HASH_SIZE),) * tile.width
 
 
-def _bundle_leaves(files: TileFiles, size: int, number: int) -> tuple[bytes, ...]:
-    return tuple(leaf_hash(entry) for entry in _read_entries(files, _at(None, number, size)))
+def _bundle_leaves(files: TileFiles, size: int, number: int) -> Sequence[bytes]:
+    return leaf_hashes(_read_entries(files, _at(None, number, size)))
 
 
 def _disagreeing(files: TileFiles, size: int) -> dict[int, str]:
@@ -138,7 +179,7 @@ def _disagreeing(files: TileFiles, size: int) -> dict[int, str]:
     return {
         number: _at(None, number, size).path
         for number in _bundles(size)
-        if _bundle_leaves(files, size, number) != _read_hashes(files, _at(0, number, size))
+        if list(_bundle_leaves(files, size, number)) != list(_read_hashes(files, _at(0, number, size)))
     }
 
 
@@ -157,11 +198,11 @@ def _matches_row_above(files: TileFiles, number: int, size: int) -> bool:
     above = tile_at(1, number // TILE_WIDTH, size)
     if above is None or width_at(None, number, size) != TILE_WIDTH:
         return False
-    root = tree_root(_bundle_leaves(files, size, number))
+    root = perfect_root(_bundle_leaves(files, size, number))
     return _read_hashes(files, above)[number % TILE_WIDTH] == root
 
 
-def _mended_leaves(files: TileFiles, size: int, blamed: frozenset[int], number: int) -> tuple[bytes, ...]:
+def _mended_leaves(files: TileFiles, size: int, blamed: frozenset[int], number: int) -> Sequence[bytes]:
     if number in blamed:
         return _read_hashes(files, _at(0, number, size))
     return _bundle_leaves(files, size, number)

@@ -1,31 +1,40 @@
 """Where each entry stands, the head of the log, and the nonces of the last minutes: one SQLite file.
 
 The head moves by compare-and-swap in the transaction that records the new entries, so for one size there is one root,
-whatever crashes. The entries' places can be made again from the bundles at any time (`rebuild`); the nonces matter for
-minutes only. This is the one file of the notary that speaks SQLite.
+whatever crashes. An entry is found by the first eight bytes of its leaf hash: enough to find the few places at which it
+can stand, and the bundle there says whether it does. The places can be made again from the bundles at any time
+(`rebuild`); the nonces matter for minutes only. This is the one file of the notary that speaks SQLite.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pysqlite3 import dbapi2
 
+from contracts.tlog.merkle import leaf_hashes
 from notary.errors import HeadMoved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entry (entry BLOB PRIMARY KEY, place INTEGER NOT NULL UNIQUE) STRICT, WITHOUT ROWID;
+FORM: Final = 2  # of the tables; an index of another form is made anew
+SCHEMA: Final = f"""
+CREATE TABLE IF NOT EXISTS place (key INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (key, place))
+    STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, root BLOB NOT NULL)
     STRICT;
 CREATE TABLE IF NOT EXISTS nonce (nonce BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS nonce_expires ON nonce (expires);
+PRAGMA user_version = {FORM};
 """
+KEY_BYTES: Final = 8
 _AT_ONCE = 500
+_TOGETHER = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +45,16 @@ class Head:
     root: bytes
 
 
+def keys_of(entries: Iterable[bytes]) -> list[int]:
+    """Return the keys of entries: the beginnings of their leaf hashes, which nobody can choose alike at will."""
+    return [int.from_bytes(leaf[:KEY_BYTES], "big", signed=True) for leaf in leaf_hashes(entries)]
+
+
 class Index:
     """The index file, opened for one writer."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file; a file that is damaged or no index at all is made anew, empty."""
+        """Open or make the file; one that is damaged, of another form or no index at all is made anew, empty."""
         self._path = path
         try:
             self._db = self._open()
@@ -55,8 +69,8 @@ class Index:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
+            _check_form(db)
             db.executescript(SCHEMA)
-            _check(db)
         except dbapi2.DatabaseError:
             db.close()
             raise
@@ -73,17 +87,28 @@ class Index:
 
     def count(self) -> int:
         """Return how many entries it knows."""
-        found = self._db.execute("SELECT count(*) FROM entry").fetchone()[0]
+        found = self._db.execute("SELECT count(*) FROM place").fetchone()[0]
         return int(found)
 
-    def places(self, entries: Sequence[bytes]) -> dict[bytes, int]:
-        """Return the indices of those of the `entries` that stand in the log."""
-        found: dict[bytes, int] = {}
-        for at in range(0, len(entries), _AT_ONCE):
-            some = entries[at : at + _AT_ONCE]
+    def sound(self, size: int) -> bool:
+        """Return whether the file is whole and knows `size` entries; reads all of it."""
+        try:
+            return self._db.execute("PRAGMA quick_check").fetchone() == ("ok",) and self.count() == size
+        except dbapi2.DatabaseError:
+            return False
+
+    def places(self, entries: Sequence[bytes]) -> list[tuple[int, bytes]]:
+        """Return the places, in their order, at which some of the `entries` can stand; the bundles say if they do."""
+        by_key: dict[int, list[bytes]] = {}
+        for key, entry in zip(keys_of(entries), entries, strict=True):
+            by_key.setdefault(key, []).append(entry)
+        found = []
+        keys = iter(by_key)
+        while some := list(islice(keys, _AT_ONCE)):
             marks = ",".join("?" * len(some))
-            found.update(self._db.execute(f"SELECT entry, place FROM entry WHERE entry IN ({marks})", some))  # noqa: S608 - only question marks are put in
-        return found
+            asked = f"SELECT place, key FROM place WHERE key IN ({marks})"  # noqa: S608 - only question marks are put in
+            found += [(place, entry) for place, key in self._db.execute(asked, some) for entry in by_key[key]]
+        return sorted(found)
 
     def swap(self, old: Head, new: Head, entries: Sequence[bytes]) -> None:
         """Move the head from `old` to `new` and record the entries between, all or nothing; or raise `HeadMoved`."""
@@ -91,14 +116,17 @@ class Index:
         with self._writing():
             if self._db.execute(moved, (new.size, new.root, old.size, old.root)).rowcount != 1:
                 raise HeadMoved
-            self._record(enumerate(entries, start=old.size))
+            self._record(old.size, entries)
 
-    def rebuild(self, head: Head, bundles: Iterable[tuple[int, Sequence[bytes]]]) -> None:
-        """Make the places anew from the log's bundles (the index of the first entry, the entries), and set the head."""
+    def rebuild(self, head: Head, entries: Iterable[bytes]) -> None:
+        """Make the places anew from all entries of the log, and set the head."""
+        rest = iter(entries)
+        at = 0
         with self._writing():
-            self._db.execute("DELETE FROM entry")
-            for start, entries in bundles:
-                self._record(enumerate(entries, start=start))
+            self._db.execute("DELETE FROM place")
+            while some := list(islice(rest, _TOGETHER)):
+                self._record(at, some)
+                at += len(some)
             self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (head.size, head.root))
 
     def spend(self, nonces: Sequence[tuple[bytes, int]], now: int) -> list[bool]:
@@ -108,27 +136,29 @@ class Index:
             self._db.execute("DELETE FROM nonce WHERE expires < ?", (now,))
             return [self._db.execute(new, nonce).rowcount == 1 for nonce in nonces]
 
-    def _record(self, placed: Iterable[tuple[int, bytes]]) -> None:
-        # No entry twice in the log, ever: the primary key has the last word.
-        self._db.executemany("INSERT INTO entry VALUES (?, ?)", ((entry, place) for place, entry in placed))
+    def _record(self, start: int, entries: Sequence[bytes]) -> None:
+        # In the order of the keys: neighbours go into one page, which is then written once.
+        rows = sorted(zip(keys_of(entries), range(start, start + len(entries)), strict=True))
+        self._db.executemany("INSERT INTO place VALUES (?, ?)", rows)
 
-    def _writing(self) -> _Transaction:
-        return _Transaction(self._db)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE … COMMIT, or ROLLBACK where an error leaves the block; a failing disk is an `OSError`."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, dbapi2.OperationalError):
+                raise OSError("The index cannot be written.") from error
+            raise
 
 
-def _check(db: Any) -> None:
-    if db.execute("PRAGMA quick_check").fetchone() != ("ok",):
-        raise dbapi2.DatabaseError("quick_check")
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK where an error leaves the block."""
-
-    def __init__(self, db: Any) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_rest: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+def _check_form(db: Any) -> None:
+    """Raise what a damaged file raises where there are tables of another form."""
+    (form,) = db.execute("PRAGMA user_version").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and form != FORM:
+        raise dbapi2.DatabaseError("another form")

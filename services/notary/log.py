@@ -3,11 +3,14 @@
 Rules (evidence.md 2), for a log without witnesses:
 
 a. bundles and tiles are written and flushed, then read again from disk and the root recomputed, and only then signed;
+   nothing is signed before every file has been read once since the log was opened, nor while one that was touched
+   since then has not been read again (`rounds`): over a damaged file nothing is signed, and it is named;
 b. the head (size, root) moves by compare-and-swap, in one transaction;
 c. there is never a second root for a size: what was swapped in is what is signed, also after a crash;
-d. at start the whole log is recomputed and held against head and checkpoint: over a damaged or rolled back file nothing
-   is signed; while it runs, old tiles are checked again in turn, some with each checkpoint;
-e. nobody is told an index before the entry is on disk under it, and an entry has one index, whenever it comes again.
+d. at start, head, checkpoint and the edge of the tree are held against each other; entries are taken then, and the
+   rest of the files is read in the background;
+e. beyond repair a log is retired: it takes and signs nothing more (`retirement`);
+f. nobody is told an index before the entry is on disk under it, and an entry has one index, whenever it comes again.
 
 Order on disk: journal, bundles, tiles, head, checkpoint. One process holds the lock, one thread at a time calls.
 The journal is trusted to be complete once flushed; the tiles are not trusted; the key file is the log.
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -26,19 +29,20 @@ from typing import TYPE_CHECKING, Final
 from contracts import tlog
 from contracts.refusal import Refusal
 from notary import audit, disk
+from notary.edge import Edge, read_edge
 from notary.errors import LogDamaged, LogExists, LogInUse, LogMissing, LogStopped
 from notary.index import Head, Index
 from notary.journal import Journal
+from notary.rounds import Rounds
 from notary.tiles import TileFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from notary.edge import Edge
-
 MAX_ROUND: Final = 65_536
-CHECKED_EACH_ROUND: Final = 8
+READ_BEFORE_SERVING: Final = 1_024  # bundles: logs of up to 262,144 entries are read whole before they are served
+READ_AT_ONCE: Final = 32  # bundles that are read in the background between two groups of entries
 
 KEY, CHECKPOINT, INDEX, PENDING, LOCK = "log.key", "checkpoint", "index.sqlite", "pending", "lock"
 
@@ -72,15 +76,26 @@ class Log:
     edge: Edge
     head: Head
     published: tlog.Checkpoint
+    rounds: Rounds
     pending: dict[bytes, int] = field(default_factory=dict)
     stopped: str | None = None
     after: Callable[[Step], None] = go_on
-    _checked: int = 0
+    _index_read: bool = False
 
     @property
     def origin(self) -> str:
         """The log's name."""
         return self.signer.key.name
+
+    @property
+    def read_whole(self) -> bool:
+        """Whether every file has been read since the log was opened: nothing is signed before that."""
+        return self.rounds.through and self._index_read
+
+    @property
+    def unpublished(self) -> bool:
+        """Whether a head is decided that readers do not see yet."""
+        return self.published.size != self.head.size
 
     def close(self) -> None:
         """Let go of the log; everything answered for is on disk already."""
@@ -93,11 +108,30 @@ class Log:
         self._check_running()
         entries = list(dict.fromkeys(entry for group in groups for entry in group))
         places = {entry: self.pending[entry] for entry in entries if entry in self.pending}
-        places |= self.index.places([entry for entry in entries if entry not in places])
+        places |= self._logged([entry for entry in entries if entry not in places])
         fresh = [entry for entry in entries if entry not in places]
         if fresh:
             places |= self._make_durable(fresh)
         return [[places[entry] for entry in group] for group in groups]
+
+    def _logged(self, entries: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the indices of those of the entries that stand in the log."""
+        found = {}
+        number, bundle = -1, tuple[bytes, ...]()
+        for place, entry in self.index.places(entries):
+            if number != place // tlog.TILE_WIDTH:
+                number = place // tlog.TILE_WIDTH
+                bundle = self._bundle(number)
+            if bundle[place % tlog.TILE_WIDTH] == entry:
+                found[entry] = place
+        return found
+
+    def _bundle(self, number: int) -> tuple[bytes, ...]:
+        try:
+            return self.files.entries(_there(number, self.head.size))
+        except LogDamaged as damaged:
+            self.stopped = str(damaged)
+            raise
 
     def _make_durable(self, fresh: Sequence[bytes]) -> dict[bytes, int]:
         start = self.journal.end
@@ -113,27 +147,50 @@ class Log:
         self.pending |= placed
         return placed
 
+    def read_on(self, many: int = READ_AT_ONCE) -> bool:
+        """Read the next bundles of what was there at the start, the index last; return whether all has been read.
+
+        Raises `LogDamaged` naming the files, and then nothing is ever signed.
+        """
+        self._check_running()
+        with self._stopping():
+            self.rounds.go_on(many)
+            if self.rounds.through and not self._index_read:
+                self._mend_index()
+            return self.read_whole
+
+    def _mend_index(self) -> None:
+        """Make the index anew where its file has suffered; the bundles, which have all been read, know everything."""
+        if self.rounds.start == self.head.size and not self.index.sound(self.head.size):
+            self.index.rebuild(self.head, _entries(self.files, self.head.size))
+        self._index_read = True
+
     def sequence(self) -> bool:
-        """Take pending entries into the tree and publish a checkpoint; return whether there were any.
+        """Decide on pending entries, sign and publish; return whether there were any. A log with nobody to ask does so.
 
         Raises `OSError` where the disk failed and a later call goes on, and refusals where the log has stopped.
         """
-        self._check_running()
-        try:
-            return self._sequence()
-        except OSError:
-            # Up to the swap nothing has changed, after it only showing the head is left: both are simply done again.
-            raise
-        except Exception as error:
-            self.stopped = str(error) if isinstance(error, Refusal) else type(error).__name__
-            raise
-
-    def _sequence(self) -> bool:
-        if self.published.size != self.head.size:
+        before = self.head.size
+        if self.unpublished:
             self.publish()
-        batch = list(islice(self.pending, MAX_ROUND))
-        if not batch:
-            return False
+        self.decide()
+        if self.unpublished:
+            self.publish()
+        return self.head.size != before
+
+    def decide(self) -> None:
+        """Take pending entries into the tree and move the head; nothing while a head is not published yet.
+
+        Raises like `sequence`.
+        """
+        self._check_running()
+        with self._stopping():
+            self._read_rest()
+            batch = list(islice(self.pending, MAX_ROUND))
+            if batch and not self.unpublished:
+                self._decide(batch)
+
+    def _decide(self, batch: Sequence[bytes]) -> None:
         self.journal.rotate()
         edge = self.edge.copy()
         written = edge.grow(batch)
@@ -142,7 +199,7 @@ class Log:
         # order, so the next start writes the same bytes there.
         self.after(Step.WRITTEN)
         new = Head(edge.size, edge.root())
-        self._read_again([tile for tile, _raw in written], new)
+        self._read_again(new)
         self.after(Step.READ_AGAIN)
         self.index.swap(self.head, new, batch)
         self.head, self.edge = new, edge
@@ -151,51 +208,55 @@ class Log:
         # A crash here leaves a head that is decided and not signed: the next start signs just that, and no other root
         # can ever be signed for this size.
         self.after(Step.SWAPPED)
-        self.publish()
-        self._tidy([tile for tile, _raw in written])
-        return True
 
-    def _read_again(self, written: Sequence[tlog.Tile], new: Head) -> None:
-        """Recompute the root from disk alone, and check some of the old tiles in their turn; or raise `LogDamaged`."""
-        try:
-            for tile in (*written, *self._next_old_tiles()):
-                audit.check_tile(self.files, tile, new.size)
-            root = tlog.TileReader(new.size, self.files.fetch).root()
-        except LogDamaged:
-            root = b""
-        if root != new.root:
+    def _read_again(self, new: Head) -> None:
+        """Recompute the root from disk alone, and read again what was touched; or raise `LogDamaged`."""
+        fresh = range(self.head.size // tlog.TILE_WIDTH, new.size // tlog.TILE_WIDTH)
+        if not all(audit.agrees(self.files, number, new.size) for number in fresh) or not _leads_to(self.files, new):
             # One disagreement does not say which file is wrong; recomputing everything does.
             audit.check(self.files, new.size, new.root)
             raise LogDamaged("A file changed while it was read.")
+        self.rounds.look(self.head.size)
 
-    def _next_old_tiles(self) -> Iterator[tlog.Tile]:
-        """Yield the bundles and full tiles whose turn it is; a bundle brings its leaf tile with it."""
-        bundles = self.head.size // tlog.TILE_WIDTH
-        for _turn in range(min(CHECKED_EACH_ROUND, bundles)):
-            number = self._checked % bundles
-            self._checked = number + 1
-            yield tlog.Tile(None, number)
-            for level in range(tlog.MAX_LEVEL):
-                row, rest = divmod(number, tlog.TILE_WIDTH**level)
-                if rest or tlog.tile_at(level, row, self.head.size) != tlog.Tile(level, row):
-                    break
-                yield tlog.Tile(level, row)
+    def _read_rest(self) -> None:
+        while not self.read_whole:
+            self.read_on()
 
     def publish(self) -> None:
-        """Sign the head and show it. Signing again gives the same bytes, so a crash at any point here is repeated."""
-        checkpoint = tlog.Checkpoint(self.origin, self.head.size, self.head.root)
-        disk.write_file(self.folder / CHECKPOINT, tlog.sign_checkpoint(checkpoint, self.signer))
-        self.published = checkpoint
-        # A crash here leaves a published checkpoint and what it made superfluous: old journals and narrower tiles.
-        self.after(Step.PUBLISHED)
+        """Sign the head and show it. Signing again gives the same bytes, so a crash at any point here is repeated.
 
-    def _tidy(self, written: Sequence[tlog.Tile]) -> None:
+        Raises like `sequence`.
+        """
+        self._check_running()
+        with self._stopping():
+            self._read_rest()
+            before = self.published.size
+            checkpoint = tlog.Checkpoint(self.origin, self.head.size, self.head.root)
+            disk.write_file(self.folder / CHECKPOINT, tlog.sign_checkpoint(checkpoint, self.signer))
+            self.published = checkpoint
+            # A crash here leaves a published checkpoint and what it made superfluous: old journals and narrower tiles.
+            self.after(Step.PUBLISHED)
+            self._tidy(before)
+
+    def _tidy(self, before: int) -> None:
         """Remove what the published checkpoint has made superfluous; whatever a crash leaves of it, nobody reads."""
         self.journal.drop(self.published.size)
         self.after(Step.JOURNAL_DROPPED)
-        for tile in written:
+        for tile in _outgrown(before, self.published.size):
             self.files.drop_narrower(tile)
         self.after(Step.TIDIED)
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Stop the log for good where anything but a failing disk ends the block."""
+        try:
+            yield
+        except OSError:
+            # Up to the swap nothing has changed, after it only showing the head is left: both are simply done again.
+            raise
+        except Exception as error:
+            self.stopped = str(error) if isinstance(error, Refusal) else type(error).__name__
+            raise
 
     def _check_running(self) -> None:
         if self.stopped is not None:
@@ -241,9 +302,10 @@ def read_published(folder: Path, key: tlog.NoteKey) -> tlog.Checkpoint:
 
 
 def open_log(folder: Path, after: Callable[[Step], None] = go_on) -> Log:
-    """Open a log for sequencing: take the lock, recompute everything, and finish what a crash left half done.
+    """Open a log for sequencing: take the lock, and check what the next signature rests on; nothing is signed here.
 
-    Raises `LogMissing`, `LogInUse`, or `LogDamaged` naming the files.
+    What a crash left decided is published by the first `Log.sequence`. A log of some size is read whole later, in the
+    background (`Log.read_on`). Raises `LogMissing`, `LogInUse`, or `LogDamaged` naming the files.
     """
     signer = read_signer(folder)
     with ExitStack() as opened:
@@ -253,8 +315,7 @@ def open_log(folder: Path, after: Callable[[Step], None] = go_on) -> Log:
         opened.callback(index.close)
         log = _opened(folder, signer, index, lock)
         log.after = after
-        if log.published.size != log.head.size:
-            log.publish()
+        log.read_on(READ_BEFORE_SERVING)
         log.files.sweep(log.published.size)
         opened.pop_all()
     return log
@@ -264,15 +325,34 @@ def _opened(folder: Path, signer: tlog.NoteSigner, index: Index, lock: int) -> L
     published = read_published(folder, signer.key)
     files, journal = TileFiles(folder), Journal(folder / PENDING)
     head = _head(index.head(), published)
-    edge = audit.check(files, head.size, head.root)
+    rounds = Rounds(files, head.size, lock)
+    edge = _edge(files, head)
     _check_append_only(files, head, published)
-    if index.head() != head or index.count() != head.size:
-        index.rebuild(head, _bundles(files, head.size))
+    if index.head() != head:
+        index.rebuild(head, _entries(files, head.size))
     pending = journal.recover(head.size)
     places = {entry: head.size + offset for offset, entry in enumerate(pending)}
-    if len(places) != len(pending) or index.places(pending):
+    log = Log(folder, signer, files, journal, index, lock, edge, head, published, rounds, places)
+    if len(places) != len(pending) or log._logged(pending):  # noqa: SLF001 - the log is being made here
         raise LogDamaged("An entry stands twice in pending.")
-    return Log(folder, signer, files, journal, index, lock, edge, head, published, places)
+    return log
+
+
+def _edge(files: TileFiles, head: Head) -> Edge:
+    """Return the edge from which the next root is computed, held against the head; or raise `LogDamaged`."""
+    if not _leads_to(files, head):
+        return audit.check(files, head.size, head.root)
+    edge = read_edge(files, head.size)
+    return audit.check(files, head.size, head.root) if edge is None else edge
+
+
+def _leads_to(files: TileFiles, head: Head) -> bool:
+    """Return whether the unfinished tiles and bundle, as they are on disk, lead to the head's root."""
+    try:
+        edge = read_edge(files, head.size)
+    except LogDamaged:
+        return False
+    return edge is not None and edge.root() == head.root
 
 
 def _head(decided: Head | None, published: tlog.Checkpoint) -> Head:
@@ -287,18 +367,37 @@ def _head(decided: Head | None, published: tlog.Checkpoint) -> Head:
 
 def _check_append_only(files: TileFiles, head: Head, published: tlog.Checkpoint) -> None:
     """Never sign what is not an extension of what was shown."""
-    proof = tlog.TileReader(head.size, files.fetch).consistency(published.size)
     try:
+        proof = tlog.TileReader(head.size, files.fetch).consistency(published.size)
         tlog.verify_consistency(published.size, published.root, head.size, head.root, proof)
-    except tlog.TreeProofRefused:
+    except (LogDamaged, tlog.TileRefused, tlog.TreeProofRefused):
+        audit.check(files, head.size, head.root)
         raise LogDamaged(f"Two histories: {INDEX} does not extend {CHECKPOINT}.") from None
 
 
-def _bundles(files: TileFiles, size: int) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+def _entries(files: TileFiles, size: int) -> Iterator[bytes]:
     number = 0
     while tile := tlog.tile_at(None, number, size):
-        yield number * tlog.TILE_WIDTH, files.entries(tile)
+        yield from files.entries(tile)
         number += 1
+
+
+def _there(number: int, size: int) -> tlog.Tile:
+    tile = tlog.tile_at(None, number, size)
+    if tile is None:
+        raise LogDamaged(f"Damaged: {INDEX} knows entries beyond the end.")
+    return tile
+
+
+def _outgrown(before: int, size: int) -> Iterator[tlog.Tile]:
+    """Yield the tiles of `size` that were unfinished `before`, as they are now."""
+    for level in (None, *range(tlog.MAX_LEVEL)):
+        row = before >> (8 * (level or 0))
+        now = tlog.tile_at(level, row // tlog.TILE_WIDTH, size)
+        if now is None:
+            return
+        if row % tlog.TILE_WIDTH:
+            yield now
 
 
 def take_lock(folder: Path) -> int:

@@ -38,12 +38,11 @@ class TileFiles:
 
     def write(self, written: Iterable[tuple[Tile, bytes]]) -> None:
         """Store tiles and bundles for good; each folder is flushed once for all of them."""
-        folders = set()
-        for tile, raw in written:
-            path = self.folder / tile.path
-            disk.make_folder(path.parent, self.folder)
-            disk.put_file(path, raw)
-            folders.add(path.parent)
+        files = [(self.folder / tile.path, raw) for tile, raw in written]
+        folders = {path.parent for path, _raw in files}
+        for folder in folders:
+            disk.make_folder(folder, self.folder)
+        disk.put_files(files)
         for folder in folders:
             disk.flush_folder(folder)
 
@@ -52,9 +51,11 @@ class TileFiles:
         for found in self._as_wide(tile):
             try:
                 raw = (self.folder / found.path).read_bytes()
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 # It was dropped for a wider one since we looked; the wider one comes next.
                 continue
+            except OSError:
+                raise LogDamaged(f"Unreadable: {found.path}") from None
             return self._cut(tile, found, raw)
         raise LogDamaged(f"Missing: {tile.path}")
 

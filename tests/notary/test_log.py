@@ -287,8 +287,8 @@ def test_a_checkpoint_put_back_from_a_copy_is_published_again(tmp_path: Path) ->
     fill(folder, entries(10, "more"))
     newer = (folder / "checkpoint").read_bytes()
     (folder / "checkpoint").write_bytes(older)
-    with opened(folder):
-        pass
+    with opened(folder) as log:
+        assert not log.sequence()
     assert (folder / "checkpoint").read_bytes() == newer
 
 
@@ -342,14 +342,17 @@ def test_a_journal_that_cannot_be_written_stops_the_log_and_answers_nobody(tmp_p
         assert log.accept([entries(3)]) == [[0, 1, 2]]
 
 
-def test_the_index_never_takes_an_entry_twice(tmp_path: Path) -> None:
-    index = Index(tmp_path / "index.sqlite")
-    empty = Head(0, bytes(32))
-    index.rebuild(empty, [])
-    with pytest.raises(Exception, match="UNIQUE"):
-        index.swap(empty, Head(2, b"r" * 32), [entry("a"), entry("a")])
-    assert (index.head(), index.count()) == (empty, 0)
-    index.close()
+def test_entries_with_one_key_in_the_index_are_told_apart_by_their_bundles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notary.index.keys_of", lambda some: [len(one) % 3 for one in some])
+    folder = new_log(tmp_path / "log")
+    wanted = entries(300)
+    fill(folder, wanted)
+    with opened(folder) as log:
+        assert log.accept([[wanted[299], entry("new"), wanted[0]]]) == [[299, 300, 0]]
+        log.sequence()
+    assert read_whole(folder) == [*wanted, entry("new")]
 
 
 def test_a_nonce_is_new_once_until_it_expires_also_after_a_restart(tmp_path: Path) -> None:
