@@ -233,10 +233,7 @@ class MessageCheck:
                 self._say(MISSING, "log", "It is unlogged: there is no proof of the notary.")
             return
         try:
-            logged = tlog.verify_proof(raw, tlog.message_entry(unb64(content.id, 32)), self.ground.policy)
-        except tlog.QuorumMissing:
-            self._say(MISSING, "log", "It is logged, and too few of the witnesses that the policy asks for saw it.")
-            return
+            logged = tlog.verify_logged(raw, tlog.message_entry(unb64(content.id, 32)), self.ground.policy)
         except tlog.LogProofRefused as refused:
             self._say(FAILS, "log", str(refused))
             return
@@ -244,6 +241,12 @@ class MessageCheck:
             self._say(FAILS, "log", "It is in another log than that of the root file.")
             return
         self.logged = logged
+        if self.ground.policy.asks_for_witnesses and not logged.witnessed:
+            few = (
+                f"It is logged: entry {logged.index} of {logged.size}; too few witnesses that the policy names saw it."
+            )
+            self._say(MISSING, "log", few)
+            return
         self._say(HOLDS, "log", f"It is {logged.word}: entry {logged.index} of {logged.size}.")
 
     # -- sections ----------------------------------------------------------------------------------------------------

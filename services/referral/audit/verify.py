@@ -128,7 +128,7 @@ def _messages(bag: Bag, ground: Ground) -> Iterator[Finding]:
     for check in checks:
         yield from check.findings
     yield from _one_log(checks)
-    yield from _witnesses(ground)
+    yield from _witnesses(ground, checks)
     yield from _left_out(ground.case)
     yield from _standing(ground, checks)
 
@@ -165,9 +165,16 @@ def _one_log(checks: Iterable[MessageCheck]) -> Iterator[Finding]:
         known.add(check.logged.root)
 
 
-def _witnesses(ground: Ground) -> Iterator[Finding]:
+def _witnesses(ground: Ground, checks: Iterable[MessageCheck]) -> Iterator[Finding]:
+    """Say what the proofs are worth together: *logged*, or *witnessed* and by whom."""
     if not ground.policy.asks_for_witnesses:
         yield Finding(NOTE, "witnesses", ground.root.log.origin, "None: what is proven is logged, not witnessed.")
+        return
+    proven = [check.logged for check in checks if check.logged is not None]
+    witnessed = [one for one in proven if one.witnessed]
+    names = ", ".join(sorted({name for one in witnessed for name in one.witnesses})) or "nobody"
+    sentence = f"{len(witnessed)} of {len(proven)} proofs are witnessed, by {names}; the others say logged."
+    yield Finding(NOTE, "witnesses", ground.root.log.origin, sentence)
 
 
 def _left_out(case: CaseFile) -> Iterator[Finding]:
