@@ -15,7 +15,7 @@ from contracts.refusal import Refusal
 from contracts.tlog import merkle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableMapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
 
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 256
@@ -102,8 +102,13 @@ def read_hashes(raw: bytes, width: int) -> tuple[bytes, ...]:
     return tuple(raw[at : at + merkle.HASH_SIZE] for at in range(0, width * merkle.HASH_SIZE, merkle.HASH_SIZE))
 
 
-def write_bundle(entries: Iterable[bytes]) -> bytes:
+def write_bundle(entries: Collection[bytes]) -> bytes:
     """Return entries behind their lengths as u16, big-endian; each has at most 65,535 bytes."""
+    lengths = set(map(len, entries))
+    if len(lengths) == 1 and max(lengths) <= MAX_ENTRY:
+        # Every entry is as long as the others, as in most bundles: one length stands before each of them.
+        length = lengths.pop().to_bytes(_LENGTH_SIZE, "big")
+        return length + length.join(entries)
     parts = []
     for entry in entries:
         if len(entry) > MAX_ENTRY:

@@ -36,10 +36,10 @@ class Edge:
         """Return an edge that grows on its own."""
         return Edge(list(self.bundle), [list(row) for row in self.rows], self.size)
 
-    def grow(self, entries: Sequence[bytes]) -> list[Written]:
-        """Append entries; return every bundle and tile that changed, the bundles first, then from the bottom up."""
+    def grow(self, entries: Sequence[bytes], leaves: Sequence[bytes]) -> list[Written]:
+        """Append entries and their leaf hashes; return what changed, the bundles first, then from the bottom up."""
         written = self._grow_bundles(entries)
-        changed = self.grow_hashes(leaf_hashes(entries))
+        changed = self.grow_hashes(leaves)
         return written + changed + self._unfinished(len(entries))
 
     def grow_hashes(self, leaves: Sequence[bytes]) -> list[Written]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from pysqlite3 import dbapi2
@@ -33,6 +34,7 @@ CREATE INDEX IF NOT EXISTS nonce_expires ON nonce (expires);
 PRAGMA user_version = {FORM};
 """
 KEY_BYTES: Final = 8
+_KEY: Final = Struct(">q")
 _AT_ONCE = 500
 _TOGETHER = 65_536
 
@@ -45,9 +47,9 @@ class Head:
     root: bytes
 
 
-def keys_of(entries: Iterable[bytes]) -> list[int]:
-    """Return the keys of entries: the beginnings of their leaf hashes, which nobody can choose alike at will."""
-    return [int.from_bytes(leaf[:KEY_BYTES], "big", signed=True) for leaf in leaf_hashes(entries)]
+def keys_of(leaves: Iterable[bytes]) -> list[int]:
+    """Return the keys of leaf hashes: their beginnings, which nobody can choose alike at will."""
+    return [key for (key,) in _KEY.iter_unpack(b"".join([leaf[:KEY_BYTES] for leaf in leaves]))]
 
 
 class Index:
@@ -100,7 +102,7 @@ class Index:
     def places(self, entries: Sequence[bytes]) -> list[tuple[int, bytes]]:
         """Return the places, in their order, at which some of the `entries` can stand; the bundles say if they do."""
         by_key: dict[int, list[bytes]] = {}
-        for key, entry in zip(keys_of(entries), entries, strict=True):
+        for key, entry in zip(keys_of(leaf_hashes(entries)), entries, strict=True):
             by_key.setdefault(key, []).append(entry)
         found = []
         keys = iter(by_key)
@@ -110,13 +112,13 @@ class Index:
             found += [(place, entry) for place, key in self._db.execute(asked, some) for entry in by_key[key]]
         return sorted(found)
 
-    def swap(self, old: Head, new: Head, entries: Sequence[bytes]) -> None:
-        """Move the head from `old` to `new` and record the entries between, all or nothing; or raise `HeadMoved`."""
+    def swap(self, old: Head, new: Head, leaves: Sequence[bytes]) -> None:
+        """Move the head from `old` to `new` and record the leaves between, all or nothing; or raise `HeadMoved`."""
         moved = "UPDATE head SET size = ?, root = ? WHERE size = ? AND root = ?"
         with self._writing():
             if self._db.execute(moved, (new.size, new.root, old.size, old.root)).rowcount != 1:
                 raise HeadMoved
-            self._record(old.size, entries)
+            self._record(old.size, leaves)
 
     def rebuild(self, head: Head, entries: Iterable[bytes]) -> None:
         """Make the places anew from all entries of the log, and set the head."""
@@ -125,7 +127,7 @@ class Index:
         with self._writing():
             self._db.execute("DELETE FROM place")
             while some := list(islice(rest, _TOGETHER)):
-                self._record(at, some)
+                self._record(at, leaf_hashes(some))
                 at += len(some)
             self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (head.size, head.root))
 
@@ -136,9 +138,9 @@ class Index:
             self._db.execute("DELETE FROM nonce WHERE expires < ?", (now,))
             return [self._db.execute(new, nonce).rowcount == 1 for nonce in nonces]
 
-    def _record(self, start: int, entries: Sequence[bytes]) -> None:
+    def _record(self, start: int, leaves: Sequence[bytes]) -> None:
         # In the order of the keys: neighbours go into one page, which is then written once.
-        rows = sorted(zip(keys_of(entries), range(start, start + len(entries)), strict=True))
+        rows = sorted(zip(keys_of(leaves), range(start, start + len(leaves)), strict=True))
         self._db.executemany("INSERT INTO place VALUES (?, ?)", rows)
 
     @contextmanager

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 
 from contracts import tlog
 from contracts.refusal import Refusal
+from contracts.tlog.merkle import leaf_hashes
 from notary import audit, disk
 from notary.edge import Edge, read_edge
 from notary.errors import LogDamaged, LogExists, LogInUse, LogMissing, LogStopped
@@ -193,7 +194,8 @@ class Log:
     def _decide(self, batch: Sequence[bytes]) -> None:
         self.journal.rotate()
         edge = self.edge.copy()
-        written = edge.grow(batch)
+        leaves = leaf_hashes(batch)
+        written = edge.grow(batch, leaves)
         self.files.write(written)
         # A crash here leaves tiles beyond the head, which nobody is shown. The journal has the same entries in the same
         # order, so the next start writes the same bytes there.
@@ -201,7 +203,7 @@ class Log:
         new = Head(edge.size, edge.root())
         self._read_again(new)
         self.after(Step.READ_AGAIN)
-        self.index.swap(self.head, new, batch)
+        self.index.swap(self.head, new, leaves)
         self.head, self.edge = new, edge
         for entry in batch:
             del self.pending[entry]

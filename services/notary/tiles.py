@@ -15,7 +15,6 @@ from contracts.tlog import (
     TILE_WIDTH,
     Tile,
     TileRefused,
-    read_bundle,
     read_entries,
     read_hashes,
     read_path,
@@ -48,16 +47,12 @@ class TileFiles:
 
     def read(self, tile: Tile) -> bytes:
         """Return a tile's bytes, cut to its width, from the narrowest file that has them; `LogDamaged` if none has."""
-        for found in self._as_wide(tile):
-            try:
-                raw = (self.folder / found.path).read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                # It was dropped for a wider one since we looked; the wider one comes next.
-                continue
-            except OSError:
-                raise LogDamaged(f"Unreadable: {found.path}") from None
-            return self._cut(tile, found, raw)
-        raise LogDamaged(f"Missing: {tile.path}")
+        if tile.level is None:
+            return write_bundle(self.entries(tile))
+        found, raw = self._stored(tile)
+        if len(raw) != HASH_SIZE * found.width:
+            raise LogDamaged(f"Damaged: {found.path}")
+        return raw[: HASH_SIZE * tile.width]
 
     def fetch(self, path: str) -> bytes:
         """Return the bytes at a tile's path, for a reader of tiles."""
@@ -69,7 +64,26 @@ class TileFiles:
 
     def entries(self, tile: Tile) -> tuple[bytes, ...]:
         """Return the entries of a bundle."""
-        return read_bundle(self.read(tile), tile.width)
+        found, raw = self._stored(tile)
+        try:
+            entries = read_entries(raw)
+        except TileRefused:
+            entries = ()
+        if len(entries) != found.width:
+            raise LogDamaged(f"Damaged: {found.path}")
+        return entries[: tile.width]
+
+    def _stored(self, tile: Tile) -> tuple[Tile, bytes]:
+        """Return the narrowest file that holds a tile, and its bytes as they are."""
+        for found in self._as_wide(tile):
+            try:
+                return found, (self.folder / found.path).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                # It was dropped for a wider one since we looked; the wider one comes next.
+                continue
+            except OSError:
+                raise LogDamaged(f"Unreadable: {found.path}") from None
+        raise LogDamaged(f"Missing: {tile.path}")
 
     def drop_narrower(self, tile: Tile) -> None:
         """Remove the files of the same tile that hold less."""
@@ -99,17 +113,3 @@ class TileFiles:
         for width in sorted(int(name) for name in names if name.isdecimal() and int(name) > tile.width):
             yield Tile(tile.level, tile.number, width)
         yield Tile(tile.level, tile.number)
-
-    @staticmethod
-    def _cut(tile: Tile, found: Tile, raw: bytes) -> bytes:
-        if tile.level is not None:
-            if len(raw) != HASH_SIZE * found.width:
-                raise LogDamaged(f"Damaged: {found.path}")
-            return raw[: HASH_SIZE * tile.width]
-        try:
-            entries = read_entries(raw)
-        except TileRefused:
-            entries = ()
-        if len(entries) != found.width:
-            raise LogDamaged(f"Damaged: {found.path}")
-        return write_bundle(entries[: tile.width])

@@ -345,7 +345,7 @@ def test_a_journal_that_cannot_be_written_stops_the_log_and_answers_nobody(tmp_p
 def test_entries_with_one_key_in_the_index_are_told_apart_by_their_bundles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notary.index.keys_of", lambda some: [len(one) % 3 for one in some])
+    monkeypatch.setattr("notary.index.keys_of", lambda leaves: [leaf[0] % 3 for leaf in leaves])
     folder = new_log(tmp_path / "log")
     wanted = entries(300)
     fill(folder, wanted)
