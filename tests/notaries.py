@@ -160,7 +160,7 @@ async def desk(folder: Path, interval: float = 0.02) -> AsyncGenerator[Desk]:
             asyncio.run_coroutine_threadsafe(found.announce(), loop)
 
     with opened(folder) as log:
-        notary = Notary(log, Agencies(directory(), clock).key_of, clock, interval)
+        notary = Notary(log, Agencies(directory(), clock), clock, interval)
         app = make_app(notary)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://notary.test") as client:

@@ -15,6 +15,7 @@ from contracts.tlog.checkpoint import (
 )
 from contracts.tlog.entries import (
     ANCHOR,
+    ID_SIZE,
     MAX_ENTRIES,
     MESSAGE,
     RECEIPTS,
@@ -43,6 +44,7 @@ from contracts.tlog.note import (
     NoteKey,
     NoteKeyRefused,
     NoteRefused,
+    NoteSignature,
     NoteSigner,
     Signed,
     SignedNote,
@@ -112,6 +114,7 @@ __all__ = [
     "ED25519",
     "EMPTY_ROOT",
     "HASH_SIZE",
+    "ID_SIZE",
     "MAX_ANSWER",
     "MAX_ENTRIES",
     "MAX_LEVEL",
@@ -136,6 +139,7 @@ __all__ = [
     "NoteKey",
     "NoteKeyRefused",
     "NoteRefused",
+    "NoteSignature",
     "NoteSigner",
     "OpenedCheckpoint",
     "Policy",

@@ -1,22 +1,36 @@
-"""Who may submit: the agencies of the network's root file, each by its signing key in force."""
+"""Who may submit, and which statements the log takes: the notary's own replay of the directory, over its own log.
+
+The root file begins it, the log's statements go on. A statement that does not hold here is refused before it is logged,
+so one with m - 1 governors never gets an index; one that holds acts from the moment it is taken, so a revoked key
+submits nothing more. A statement carries its own signatures, and whoever brings it needs no key of his own.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final
 
+from contracts import tlog
+from contracts.directory import Replay
 from contracts.network import NetworkRefused, read_network
+from contracts.refusal import Refusal
 from contracts.request import RequestRefused
 from contracts.signing import UnknownKey
+from contracts.statements import StatementRefused, read_logged
 from notary.errors import SettingRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from contracts.directory import Directory
-    from contracts.tlog import NoteKey
+    from contracts.network import Network
+    from notary.log import Log
+
+Placed = tuple[int, bytes]
+WITHOUT_STATEMENTS: Final = tlog.TILE_WIDTH * (2 + 1 + tlog.ID_SIZE)
 
 
 class NotAdmitted(RequestRefused):
@@ -25,23 +39,85 @@ class NotAdmitted(RequestRefused):
     code = "unknown-agency"
 
 
-@dataclass(frozen=True, slots=True)
 class Agencies:
-    """The directory of a network, asked for signing keys at the present."""
+    """The directory of a network as the log makes it; `directory` may be read by any thread."""
 
-    directory: Directory
-    now: Callable[[], datetime]
+    def __init__(self, directory: Directory, now: Callable[[], datetime], logged: Iterable[Placed] = ()) -> None:
+        """Begin with the root file's directory and take what is logged already, in order."""
+        self._now = now
+        self._replay = Replay.of(directory)
+        self._held = set[bytes]()
+        self.directory = directory
+        self.take(logged)
 
     def key_of(self, agency: str) -> bytes:
         """Return an agency's current signing key (32 bytes), or raise `NotAdmitted`."""
         try:
-            return self.directory.current_signing(agency, self.now())[1]
+            return self.directory.current_signing(agency, self._now())[1]
         except UnknownKey:
             raise NotAdmitted from None
 
+    def check(self, entries: Sequence[bytes]) -> None:
+        """Refuse a submission whose statements do not hold at present: `StatementRefused`."""
+        (refusal,) = self.judge([entries])
+        if refusal is not None:
+            raise refusal
 
-def read_agencies(path: Path, log: NoteKey, now: Callable[[], datetime]) -> Agencies:
-    """Return the agencies of a root file that names this log, or raise `SettingRefused`."""
+    def judge(self, submissions: Sequence[Sequence[bytes]]) -> list[Refusal | None]:
+        """Return for each submission why the log does not take it, or None; each after those before it.
+
+        A statement that the log has already is judged no more: it keeps its index.
+        """
+        if not any(is_statement(entry) for entries in submissions for entry in entries):
+            return [None] * len(submissions)
+        directory, seen, answers = self.directory, set(self._held), list[Refusal | None]()
+        for entries in submissions:
+            tried = Replay.of(directory)
+            new = {_digest(entry): entry for entry in entries if is_statement(entry)}
+            try:
+                for digest in [one for one in new if one not in seen]:
+                    tried.add(read_logged(new[digest]), 0)
+            except StatementRefused as refused:
+                answers.append(refused)
+            else:
+                directory = tried.directory()
+                seen |= new.keys()
+                answers.append(None)
+        return answers
+
+    def take(self, placed: Iterable[Placed]) -> None:
+        """Let statements count that the log holds now, in its order; one that does not hold stays without effect."""
+        for index, entry in placed:
+            if not is_statement(entry) or _digest(entry) in self._held:
+                continue
+            self._held.add(_digest(entry))
+            try:
+                self._replay.add(read_logged(entry), index)
+            except StatementRefused:
+                continue
+            self.directory = self._replay.directory()
+
+
+def is_statement(entry: bytes) -> bool:
+    """Say whether an entry of the log is a statement."""
+    return entry[:1] == bytes([tlog.STATEMENT])
+
+
+def logged_statements(log: Log) -> Iterator[Placed]:
+    """Yield (index, entry) of every statement that an open log holds or has taken, in its order."""
+    for tile in takewhile(lambda tile: tile.level is None, tlog.all_tiles(log.head.size)):
+        raw = log.files.read(tile)
+        # Every other entry has 33 bytes and its length: a full bundle of just those is not looked into.
+        if tile.width == tlog.TILE_WIDTH and len(raw) == WITHOUT_STATEMENTS:
+            continue
+        for place, entry in enumerate(tlog.read_bundle(raw, tile.width), start=tile.number * tlog.TILE_WIDTH):
+            if is_statement(entry):
+                yield place, entry
+    yield from ((place, entry) for entry, place in log.pending.items() if is_statement(entry))
+
+
+def read_root(path: Path, log: tlog.NoteKey) -> Network:
+    """Return a root file that names this log, or raise `SettingRefused`."""
     try:
         network = read_network(path.read_bytes())
     except FileNotFoundError:
@@ -50,4 +126,13 @@ def read_agencies(path: Path, log: NoteKey, now: Callable[[], datetime]) -> Agen
         raise SettingRefused(f"network is no root file. {refused.detail}") from None
     if network.log.key != str(log):
         raise SettingRefused("The root file names another log; give it the key that `notary status` prints.")
-    return Agencies(network.directory(), now)
+    return network
+
+
+def read_agencies(path: Path, log: Log, now: Callable[[], datetime]) -> Agencies:
+    """Return the agencies of a root file that names this log, as the log goes on from it, or raise `SettingRefused`."""
+    return Agencies(read_root(path, log.signer.key).directory(), now, logged_statements(log))
+
+
+def _digest(entry: bytes) -> bytes:
+    return hashlib.sha256(entry).digest()

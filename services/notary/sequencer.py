@@ -20,6 +20,7 @@ from notary.errors import LogStopped
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from notary.agencies import Agencies
     from notary.log import Log
 
 T = TypeVar("T")
@@ -41,25 +42,40 @@ class Submission:
 class Sequencer:
     """Runs a log: `submit` from any request, while `running` is entered."""
 
-    def __init__(self, log: Log, interval: float) -> None:
-        """Take an open log and the seconds between two checkpoints."""
+    def __init__(self, log: Log, interval: float, agencies: Agencies) -> None:
+        """Take an open log, the seconds between two checkpoints, and who judges the statements among the entries."""
         self._log = log
+        self._agencies = agencies
         self._interval = interval
         self._queue: asyncio.Queue[Submission] = asyncio.Queue()
         self._brought = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "log")
         self._trouble: str | None = None
+        self._held: str | None = None
+        self._may_sign = asyncio.Event()
+        self._may_sign.set()
+        self.news = asyncio.Event()
         self._open = False
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is signed at present, or None."""
-        return self._log.stopped or self._trouble
+        return self._log.stopped or self._held or self._trouble
+
+    def hold(self, why: str) -> None:
+        """Sign nothing until `release`; entries are taken and journalled all the same."""
+        self._held = why
+        self._may_sign.clear()
+
+    def release(self) -> None:
+        """Sign again."""
+        self._held = None
+        self._may_sign.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Accept and sign until the block is left; what is answered for by then is on disk."""
-        if self._log.pending:
+        if self._log.pending or self._log.unpublished:
             self._brought.set()
         self._open = True
         tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._sign())]
@@ -88,7 +104,7 @@ class Sequencer:
             while not self._queue.empty():
                 group.append(self._queue.get_nowait())
             try:
-                answers = await self._in_thread(self._accept_group, group)
+                answers = await self.in_log_thread(self._accept_group, group)
             except BaseException as error:
                 for submission in group:
                     _fail(submission, error if isinstance(error, Refusal) else LogStopped())
@@ -101,21 +117,28 @@ class Sequencer:
             for submission, answered in zip(group, answers, strict=True):
                 _settle(submission, answered)
 
-    def _accept_group(self, group: Sequence[Submission]) -> list[list[int] | RequestReplayed]:
+    def _accept_group(self, group: Sequence[Submission]) -> list[list[int] | Refusal]:
         """Spend the nonces first: a crash after that loses a request nobody answered, and its nonce only."""
         nonces = [(submission.nonce, submission.expires) for submission in group]
         fresh = self._log.index.spend(nonces, min(submission.now for submission in group))
-        wanted = [submission.entries for submission, new in zip(group, fresh, strict=True) if new]
-        places = iter(self._log.accept(wanted))
-        return [next(places) if new else RequestReplayed() for new in fresh]
+        judged = iter(self._agencies.judge([one.entries for one, new in zip(group, fresh, strict=True) if new]))
+        refusals = [next(judged) if new else RequestReplayed() for new in fresh]
+        wanted = [one.entries for one, refused in zip(group, refusals, strict=True) if refused is None]
+        places = self._log.accept(wanted)
+        # The entries are on disk. If we stop here their statements are read from there at the next start.
+        for entries, indices in zip(wanted, places, strict=True):
+            self._agencies.take(zip(indices, entries, strict=True))
+        answers = iter(places)
+        return [next(answers) if refused is None else refused for refused in refusals]
 
     async def _sign(self) -> None:
         while True:
             await self._brought.wait()
+            await self._may_sign.wait()
             self._brought.clear()
             await asyncio.sleep(self._interval)
             try:
-                await self._in_thread(self._log.sequence)
+                await self.in_log_thread(self._log.sequence)
             except OSError:
                 logger.exception("The checkpoint could not be written; it is tried again after the next interval.")
                 self._trouble = "the disk cannot be written"
@@ -124,15 +147,17 @@ class Sequencer:
                 return
             else:
                 self._trouble = None
+                self.news.set()
             if self._trouble or self._log.pending:
                 self._brought.set()
 
-    async def _in_thread(self, call: Callable[..., T], *given: Any) -> T:
+    async def in_log_thread(self, call: Callable[..., T], *given: Any) -> T:
+        """Return what `call` returns in the one thread that may touch the log."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *given)
 
 
-def _settle(submission: Submission, answered: list[int] | RequestReplayed) -> None:
-    if isinstance(answered, RequestReplayed):
+def _settle(submission: Submission, answered: list[int] | Refusal) -> None:
+    if isinstance(answered, Refusal):
         _fail(submission, answered)
     elif not submission.answer.done():
         submission.answer.set_result(answered)

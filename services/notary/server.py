@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from notary.agencies import read_agencies
+from contracts import tlog
+from notary.agencies import read_agencies, read_root
 from notary.api import Notary, make_app
 from notary.clock import clock
 from notary.errors import SettingRefused
 from notary.log import open_log
+from notary.witness import read_known_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -37,8 +39,11 @@ def serve(folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], No
     log = open_log(folder)
     try:
         now = clock(settings.clock_file)
-        agencies = read_agencies(settings.network, log.signer.key, now)
-        notary = Notary(log, agencies.key_of, now, settings.interval, settings.allowance())
+        agencies = read_agencies(settings.network, log, now)
+        known = () if settings.witness_of is None else read_known_logs(settings.witness_of)
+        root = read_root(settings.network, log.signer.key)
+        policy = tlog.read_policy((agencies.directory.policy or root.policy).encode())
+        notary = Notary(log, agencies, now, settings.interval, settings.allowance(), known, policy)
         with _listening(settings.address()) as listener:
             asyncio.run(_serve(notary, listener, ready, ends_with_stdin=settings.ends_with_stdin))
     finally:

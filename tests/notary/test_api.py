@@ -10,10 +10,11 @@ import plain_tlog
 from contracts import tlog
 from contracts.encoding import b64, compact
 from notaries import Desk, body_of, desk, entries, entry, fill, head_of, new_log, read_whole, signed_headers, vkey
+from notary.agencies import Agencies
 from notary.errors import LogStopped
 from notary.index import Head
 from notary.sequencer import Sequencer
-from small_network import NOW
+from small_network import NOW, directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,7 +193,7 @@ async def test_a_body_that_is_no_submission_is_refused(log: Path, body: bytes) -
 
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read_whole(log: Path) -> None:
     async with desk(log) as notary:
-        body = b" " * 65_537
+        body = b" " * 131_073
         answer = await notary.client.post("/v1/entries", content=body, headers=signed_headers(body))
         assert_problem(answer, 413, "body-size")
 
@@ -288,7 +289,7 @@ async def test_a_stopped_log_takes_nothing_says_so_and_goes_on_serving(log: Path
 
 async def test_a_notary_that_is_stopping_takes_nothing(log: Path) -> None:
     async with desk(log) as notary:
-        stopping = Sequencer(notary.log, 1.0)
+        stopping = Sequencer(notary.log, 1.0, Agencies(directory(), notary.clock))
         with pytest.raises(LogStopped):
             await stopping.submit(entries(1), nonce=b"n", expires=1, now=0)
 

@@ -1,58 +1,81 @@
 """What the notary serves: `POST /v1/entries` for agencies; checkpoint, tiles and entry bundles for everybody.
 
 A submission is judged in one order: size, signature headers, time, agency, signature, form, entries; then it is queued,
-where its nonce is spent. It is taken whole or not at all. Reading never touches the sequencer: it sees the published
-checkpoint and the files that it covers.
+where its nonce is spent and its statements are held against the directory. It is taken whole or not at all. Statements
+alone come without signature headers: governors and agencies that lost a key have none to sign a request with. Reading
+never touches the sequencer: it sees the published checkpoint and the files that it covers.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from contracts import request as signed
 from contracts import tlog
 from contracts.encoding import parse, unb64
-from contracts.refusal import FormatRefused
-from contracts.statements import read_logged
+from contracts.refusal import FormatRefused, Refusal
+from notary.agencies import is_statement
+from notary.api import witnessing
 from notary.api.problems import BodyTooLarge, EntryCountRefused, answer_refusals
+from notary.cosigning import Cosigning
 from notary.errors import NotFound
+from notary.http_client import WitnessClient
 from notary.log import CHECKPOINT
 from notary.sequencer import Sequencer
+from notary.witness import FOLDER, Witness, read_cosigner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from datetime import datetime, timedelta
 
+    from notary.agencies import Agencies
+    from notary.cosigning import Asks
     from notary.log import Log
 
-MAX_BODY: Final = 65_536
+MAX_BODY: Final = 131_072  # the largest statement in base64, and room around it
 SUBMIT: Final = "/v1/entries"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 PASSING: Final = "public, max-age=1"
+
+UNWITNESSED: Final = tlog.read_policy(b"quorum none")
 
 routes = APIRouter()
 
 
 @dataclass(slots=True)
 class Notary:
-    """What the app needs: an open log, who may submit (`key_of` raises a `RequestRefused`), the present, the pace."""
+    """What the app needs: an open log, the network's agencies as it makes them, the present, the pace.
+
+    `known_logs` are the keys of other logs that it witnesses; `policy` names the witnesses of its own,
+    which are asked by the `way` to their addresses.
+    """
 
     log: Log
-    key_of: Callable[[str], bytes]
+    agencies: Agencies
     now: Callable[[], datetime]
     interval: float = 1.0
     window: timedelta = signed.WINDOW
+    known_logs: tuple[tlog.NoteKey, ...] = ()
+    policy: tlog.Policy = UNWITNESSED
+    way: Callable[[str], Asks] = WitnessClient
     sequencer: Sequencer = field(init=False)
+    witness: Witness = field(init=False)
+    cosigning: Cosigning = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the sequencer; it runs while the app does."""
-        self.sequencer = Sequencer(self.log, self.interval)
+        """Make the sequencer, the witness of others, and what asks the witnesses; they run while the app does."""
+        self.sequencer = Sequencer(self.log, self.interval, self.agencies)
+        folder, key = self.log.folder, self.log.signer.key
+        self.witness = Witness(folder / FOLDER, read_cosigner(folder, key.name), (key, *self.known_logs), self.now)
+        self.cosigning = Cosigning(self.log, self.sequencer, self.policy, self.witness, self.way)
 
 
 def make_app(notary: Notary) -> FastAPI:
@@ -60,12 +83,13 @@ def make_app(notary: Notary) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with notary.sequencer.running():
+        async with notary.sequencer.running(), notary.cosigning.running():
             yield
 
     app = FastAPI(title="Landfall notary", version=version("landfall"), lifespan=lifespan, openapi_url=None)
     app.state.notary = notary
     app.include_router(routes)
+    app.include_router(witnessing.routes)
     answer_refusals(app)
     return app
 
@@ -81,14 +105,27 @@ async def submit_entries(request: Request) -> Response:
     notary = _notary(request)
     body = await _body(request)
     now = notary.now()
-    signer = signed.verify_request(
-        _Once(request), request.method, request.url.path, body, now=now, key_of=notary.key_of, window=notary.window
-    )
+    headers = _Once(request)
+    if headers.get(signed.AGENCY) is None:
+        entries = _statements(body)
+        nonce, expires = os.urandom(signed.NONCE_SIZE), now
+    else:
+        signer = signed.verify_request(
+            headers,
+            request.method,
+            request.url.path,
+            body,
+            now=now,
+            key_of=notary.agencies.key_of,
+            window=notary.window,
+        )
+        entries = _entries(body)
+        nonce, expires = signer.agency.encode() + b"\x00" + signer.nonce, signer.at + notary.window
+    if any(map(is_statement, entries)):
+        # Looked at here first, so that what does not hold never comes to the thread that owns the log.
+        await run_in_threadpool(notary.agencies.check, entries)
     indices = await notary.sequencer.submit(
-        _entries(body),
-        nonce=signer.agency.encode() + b"\x00" + signer.nonce,
-        expires=int((signer.at + notary.window).timestamp()),
-        now=int(now.timestamp()),
+        entries, nonce=nonce, expires=int(expires.timestamp()), now=int(now.timestamp())
     )
     return JSONResponse({"indices": indices}, status_code=202)
 
@@ -120,10 +157,17 @@ def _entries(body: bytes) -> list[bytes]:
         raise FormatRefused("A submission is an object with `entries`, a list, and nothing else.")
     if not 1 <= len(listed) <= tlog.MAX_ENTRIES:
         raise EntryCountRefused
-    entries = [tlog.check_entry(unb64(text)) for text in listed]
-    for entry in entries:
-        if entry[0] == tlog.STATEMENT:
-            read_logged(entry)
+    return [tlog.check_entry(unb64(text)) for text in listed]
+
+
+def _statements(body: bytes) -> list[bytes]:
+    """Return the entries of a submission that nobody signed: they are statements, which carry their signatures."""
+    try:
+        entries = _entries(body)
+    except Refusal:
+        raise signed.RequestRefused from None
+    if not all(map(is_statement, entries)):
+        raise signed.RequestRefused
     return entries
 
 
@@ -159,7 +203,9 @@ def readyz(request: Request) -> Response:
     """Answer 200 while entries are taken and signed, 503 with the reason while not."""
     notary = _notary(request)
     trouble = notary.sequencer.trouble
-    state = {"output": trouble, "status": "fail"} if trouble else {"status": "pass"}
+    state: dict[str, Any] = {"output": trouble, "status": "fail"} if trouble else {"status": "pass"}
+    if standing := notary.cosigning.standing():
+        state["witnesses"] = standing
     return JSONResponse(
         state | {"pending": len(notary.log.pending), "size": notary.log.published.size},
         status_code=503 if trouble else 200,
