@@ -5,7 +5,8 @@ Nothing here asks a rule: kinds, acts, `after`, sections and clocks are what the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from contracts import node_statement
@@ -13,6 +14,7 @@ from contracts.content import Section, content_id
 from contracts.encoding import b64, compact, instant_text
 from contracts.envelope import seal
 from contracts.signing import MESSAGE, NODE_STATEMENT
+from contracts.statements import read_statement
 from referral.exchange.outbox import Letter
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from contracts.content import Erased
+    from contracts.directory import Directory
     from nodes import Town
     from referral.node import Node
 
@@ -36,7 +39,11 @@ class Forged:
 
 
 def forge(node: Node, case: str, kind: str, act: Mapping[str, Any], to: Mapping[str, str], **changes: Any) -> Forged:
-    """Return a content of `node`'s agency; `sections` are names with (readers, body), `changes` any field of it."""
+    """Return a content of `node`'s agency; `sections` are names with (readers, body), `changes` any field of it.
+
+    `identities` are fingerprints that stand in the audience instead of true ones; an unknown agency has one drawn.
+    """
+    identities = changes.pop("identities", {})
     sections = tuple(
         Section(name, tuple(sorted(readers)), body, node.draw(32))
         for name, (readers, body) in changes.pop("sections", {}).items()
@@ -48,7 +55,7 @@ def forge(node: Node, case: str, kind: str, act: Mapping[str, Any], to: Mapping[
         "act": act,
         "after": [],
         "audience": [
-            {"agency": agency, "identity": node.agency_named(agency).fingerprint, "role": role}
+            {"agency": agency, "identity": identities.get(agency) or identity_of(node, agency), "role": role}
             for agency, role in sorted(to.items())
         ],
         "basis": "consent",
@@ -69,6 +76,12 @@ def forge(node: Node, case: str, kind: str, act: Mapping[str, Any], to: Mapping[
     raw = compact({**fields, **changes})
     signed = node.sign(MESSAGE, raw)
     return Forged(content_id(raw), raw, signed.skid, signed.signature, sections)
+
+
+def identity_of(node: Node, agency: str) -> str:
+    """Return the fingerprint of an agency's identity key, a drawn one where the directory does not know it."""
+    known = node.directory.agencies.get(agency)
+    return known.fingerprint if known is not None else b64(node.draw(32))
 
 
 async def post(it: Town, forged: Forged, recipient: str, sections: Sequence[Section | Erased] | None = None) -> None:
@@ -115,3 +128,17 @@ def forged_from(it: Town, agency: str, case: str, message: str) -> Forged:
     """Return a message that an agency holds, to be posted again."""
     entry = entries_of(it, agency, case)[message]
     return Forged(message, entry.content.raw, entry.skid, entry.signature)
+
+
+def without(node: Node, agency: str) -> Directory:
+    """Return the directory of `node`'s network as it was before `agency` was in it."""
+    entries = [one for one in node.network.statements if read_statement(one.statement).link.subject != agency]
+    return replace(node.network, statements=tuple(entries)).directory()
+
+
+async def hours_alone(it: Town, agency: str, hours: int) -> None:
+    """Let time pass for everybody in which only one agency works, as often as it wants to."""
+    until = it.clock() + timedelta(hours=hours)
+    while it.clock() < until:
+        it.clock.move(min(it.clock() + timedelta(hours=12), until))
+        await it.settle([agency])

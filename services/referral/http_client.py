@@ -2,6 +2,7 @@
 
 It follows no redirects, reads no proxy settings from the environment, and gives up after a stated time; what it
 raises is `NotaryAway`, which changes nothing: messages flow without the notary, and proofs catch up (evidence.md 6).
+The time over each answer is told to who listens (`heard`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class NotaryClient:
 
     def __init__(self, url: str, sign: SignRequest, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """Talk to the notary at `url`; `sign` gives the headers of a request (method, path, body)."""
+        self.heard: Callable[[datetime], None] | None = None
         self._sign = sign
         self._client = httpx.AsyncClient(
             base_url=url, timeout=SECONDS, follow_redirects=False, trust_env=False, transport=transport
@@ -42,14 +44,20 @@ class NotaryClient:
     async def submit(self, entries: Sequence[bytes]) -> list[int]:
         """Return the log index of each entry; they are on the notary's disk when this returns."""
         body = compact({"entries": [b64(entry) for entry in entries]})
-        headers = {"content-type": "application/json", **self._sign("POST", ENTRIES, body)}
-        answer = await self._ask("POST", ENTRIES, content=body, headers=headers)
+        return await self._enter(body, len(entries), self._sign("POST", ENTRIES, body))
+
+    async def state(self, entries: Sequence[bytes]) -> list[int]:
+        """The same for directory statements, which carry their own signatures."""
+        return await self._enter(compact({"entries": [b64(entry) for entry in entries]}), len(entries), {})
+
+    async def _enter(self, body: bytes, many: int, headers: Mapping[str, str]) -> list[int]:
+        answer = await self._ask("POST", ENTRIES, content=body, headers={"content-type": "application/json", **headers})
         try:
             found = parse(answer.content, MAX_ANSWER)
         except FormatRefused:
             raise NotaryAway from None
         indices = found.get("indices")
-        if not isinstance(indices, list) or len(indices) != len(entries) or not all(map(_is_index, indices)):
+        if not isinstance(indices, list) or len(indices) != many or not all(map(_is_index, indices)):
             raise NotaryAway
         return indices
 
@@ -59,11 +67,7 @@ class NotaryClient:
 
     async def date(self) -> datetime | None:
         """Return the notary's clock, to the second, as its answers carry it (RFC 9110, 6.6.1); None if they do not."""
-        told = (await self._ask("GET", "/checkpoint")).date
-        try:
-            return None if told is None else parsedate_to_datetime(told)
-        except ValueError:
-            return None
+        return (await self._ask("GET", "/checkpoint")).date
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -92,7 +96,10 @@ class NotaryClient:
             raise NotaryRefused(f"It answered {answer.status_code}.")
         if not answer.is_success:
             raise NotaryAway
-        return _Answer(bytes(found), answer.headers.get("date"))
+        told = _time(answer.headers.get("date"))
+        if told is not None and self.heard is not None:
+            self.heard(told)
+        return _Answer(bytes(found), told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,16 @@ class _Answer:
     """The body of an answer, and the time that stands over it."""
 
     content: bytes
-    date: str | None
+    date: datetime | None
+
+
+def _time(header: str | None) -> datetime | None:
+    """Return the time that a header says, with its zone; None where it says none."""
+    try:
+        told = None if header is None else parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return told if told is not None and told.tzinfo is not None else None
 
 
 def _is_index(value: object) -> bool:

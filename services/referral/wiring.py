@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from contracts.request import sign_request
 from referral.desk import Desk
 from referral.errors import SettingsRefused
+from referral.exchange.certain import NotarysTime
 from referral.exchange.embedded import EmbeddedBroker
 from referral.http_client import NotaryClient
 from referral.opening import EMBEDDED, KAFKA, PROOFS_FOLDER, Clock, Settings, machine_clock, open_node
@@ -74,6 +75,8 @@ def wire(folder: Path, node: Node, broker: Broker, notary: LogClient | None) -> 
     desk = Desk(node)
     proofs = folder / PROOFS_FOLDER
     proofs.mkdir(exist_ok=True, mode=0o700)
+    if isinstance(notary, NotaryClient):
+        notary.heard = NotarysTime(node)
     worker = Worker(node, desk, broker, notary, proofs)
     return Wired(folder, Settings.read(folder), node, desk, Queries(node, proofs), worker)
 

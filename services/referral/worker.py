@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from contracts.refusal import Refusal
-from contracts.retention import first_day_kept
 from referral.casework.case import Case
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
 from referral.exchange.broker import BrokerError
+from referral.exchange.certain import EpochKeyLife
 from referral.exchange.deliveries import SQL, Deliveries, seconds
 from referral.exchange.gaps import Gaps
 from referral.exchange.inbox import Inbox
@@ -61,6 +61,7 @@ class Worker:
         self._notary = notary
         self.inbox = Inbox(node, broker)
         self.outbox = Outbox(node, broker)
+        self.key_life = EpochKeyLife(node, self.inbox.let_go)
         self.gaps = Gaps(node)
         self.clocks = Clocks(node, desk)
         self.witnessing = Witnessing(node, proofs, notary)
@@ -93,6 +94,7 @@ class Worker:
             if heard is not None:
                 await heard
             done += await self._with_broker(self.inbox.turn)
+        done += self.key_life.turn()  # after the inbox: its records say how late it is
         if self.inbox.begun_anew:
             self.inbox.begun_anew = False
             done += self._sync(self._node.now())
@@ -226,13 +228,12 @@ class Worker:
     # -- once a day --------------------------------------------------------------------------------------------------
 
     def _daily(self) -> int:
-        """Destroy old epoch keys, try what is parked, tell partners what we hold; at the start and once a day."""
+        """Try what is parked, wrap keys anew, tell partners what we hold; at the start and once a day."""
         now = self._node.now()
         if self._day is not None and self._day <= now < self._day + EVERY_DAY:
             return 0
         first, self._day = self._day is None, now
-        judged = self.inbox.retry_parked()  # before a key goes that one of them may need
-        self._node.vault.destroy_epoch_keys(first_day_kept(now.astimezone(UTC).date()))
+        judged = self.inbox.retry_parked()
         self._node.vault.rewrap()
         if not first:
             self._collect_orphans()

@@ -12,7 +12,7 @@ from notary.api import problems as notary_problems
 from notary.config import Settings as NotarySettings
 from referral import worker
 from referral.api import problems
-from referral.exchange import answers, batch, deliveries, inbox, outbox
+from referral.exchange import answers, certain, deliveries, inbox, outbox, parking
 from referral.following import clocks, witnessing
 from referral.opening import Settings
 
@@ -63,9 +63,10 @@ def test_every_alarm_is_in_the_reference() -> None:
     known = {
         *(answers.UNEQUAL, answers.SILENCE, answers.NOT_ERASED),
         *(outbox.NO_EPOCH_KEY, outbox.NO_TOPIC, outbox.CANNOT_SEND),
-        *(inbox.BROKER_RESET, batch.CANNOT_HANDLE, deliveries.NO_RECEIPT, witnessing.LOG_REWRITTEN),
+        *(inbox.BROKER_RESET, parking.CANNOT_HANDLE, deliveries.NO_RECEIPT, witnessing.LOG_REWRITTEN),
         *(*clocks.CODES.values(), clocks.MISSION_SILENT, clocks.NOT_ALERTED, clocks.BREACH, clocks.CLOCK_FAILED),
         clocks.PARKED_FACT,
+        *(parking.AGENCY_UNKNOWN, parking.PARKED_ENDING, certain.CLOCK_DOUBTED),
         *(worker.BROKER_AWAY, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
     }
     assert known == set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))

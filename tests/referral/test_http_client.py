@@ -119,3 +119,19 @@ async def test_the_notarys_clock_is_read_from_its_answers(told: str | None, date
     headers = {} if told is None else {"date": told}
 
     assert await client(lambda _: httpx.Response(200, headers=headers)).date() == date
+
+
+async def test_the_time_over_an_answer_is_told_to_who_listens() -> None:
+    dates = iter(["Tue, 01 Sep 2026 08:00:00 GMT", "yesterday", "Tue, 01 Sep 2026 08:00:00 -0000", None])
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        date = next(dates)
+        return httpx.Response(200, content=b"", headers={} if date is None else {"date": date})
+
+    one, heard = client(answer), list[datetime]()
+    one.heard = heard.append
+    for _ in range(4):
+        await one.fetch("checkpoint")
+    await one.close()
+
+    assert heard == [datetime(2026, 9, 1, 8, tzinfo=UTC)]

@@ -240,6 +240,10 @@ class History:
             for entry in self.case.entries.values()
         )
 
+    def includes(self, agency: str) -> bool:
+        """Say whether `agency` is in the case or invited to it, as far as is held."""
+        return self.invited(agency) or agency in self.standing.members()
+
     def roles(self) -> Mapping[str, str]:
         """Return every agency in the case with the role that it holds or is offered."""
         return self.standing.members()

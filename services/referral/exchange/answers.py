@@ -29,6 +29,7 @@ from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.deliveries import NO_RECEIPT, SQL, seconds
 from referral.exchange.gaps import answer_gap, entitled
 from referral.exchange.holdings import open_sections
+from referral.exchange.parking import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,13 +124,13 @@ def _owe_contents(batch: Batch, asker: str, request: GapRequest) -> None:
 
 
 def _take_back(batch: Batch, returned_by: str, body: Returned) -> None:
-    """Contents given back are verified as if they came from their authors; one that is not is passed over."""
+    """Contents given back are verified as if they came from their authors; what is not, or waits, is passed over."""
     for returned in body.contents:
         try:
             opened = open_returned(returned, batch.addressee)
-        except (EnvelopeRefused, Parked):
+            batch.store(opened, returned_by=returned_by)
+        except (EnvelopeRefused, Parked, Waits):
             continue
-        batch.store(opened, returned_by=returned_by)
 
 
 def _shares(batch: Batch, partner: str, case_id: str) -> bool:

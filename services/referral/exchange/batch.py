@@ -1,20 +1,19 @@
 """One page of the inbox becoming history: each envelope is opened, judged and stored, or refused, or parked.
 
 Nothing is written before `save`, which writes everything in one transaction with the position. An envelope that
-cannot be judged yet (unknown key, unknown sender, not named in any case that we hold) is parked with its bytes for 30
-days; one that is refused leaves its hash and the step that refused it. A partner who is known gets F with its reason.
-One that nobody foresaw is parked too, and a person is told: no envelope stands in the way of the next.
+cannot be judged yet (unknown key or sender, not named in any case that we hold, naming an agency that the directory
+does not know) is parked with its bytes; one that is refused leaves its hash and the step that refused it. A partner who
+is known gets F with its reason. One that nobody foresaw is parked too, and a person is told: no envelope stands in the
+way of the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from contracts import labels
 from contracts.content import opens_its_case
-from contracts.encoding import b64, blake
+from contracts.encoding import b64
 from contracts.envelope import (
     Addressee,
     EnvelopeRefused,
@@ -22,29 +21,49 @@ from contracts.envelope import (
     KeyUnknown,
     OpenedMessage,
     OpenedStatement,
-    Parked,
+    Undecided,
     open_envelope,
 )
+from contracts.envelope import Parked as NotYet
 from contracts.receipts import Receipt, ReceiptContradicts, issue
 from contracts.standing import message_of
 from referral.casework.case import Case, Signed
 from referral.casework.history import History
 from referral.exchange import answers, correspondence
-from referral.exchange.alarms import raise_alarm
+from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import seal_sections
+from referral.exchange.named import names_unknown
 from referral.exchange.owed import owed_to
+from referral.exchange.parking import (
+    AGENCY_UNKNOWN,
+    CANNOT_HANDLE,
+    FAILED,
+    NOT_NAMED,
+    UNDECIDED,
+    UNKNOWN_KEY,
+    UNKNOWN_SENDER,
+    Wait,
+    Waits,
+    park,
+    park_on,
+    quarantine,
+    unpark,
+)
+from referral.following.clocks import PARKED_FACT
 from referral.store.sqlite import is_machine_fault
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from contracts.content import Content, Section
+    from referral.exchange.parking import Parked
     from referral.node import Node
     from referral.store import Cursor, Tracking
 
-PARKED_FOR: Final = timedelta(days=30)
-NOT_NAMED: Final = "not-named-yet"
-FAILED: Final = "failed"
-CANNOT_HANDLE: Final = "cannot-handle"
+KID: Final = slice(8, 16)  # where an envelope names the epoch key that opens it
+NOT_OPENED: Final = {KeyUnknown: UNKNOWN_KEY, Undecided: UNDECIDED}
+GIVEN_UP: Final = frozenset({NOT_NAMED, AGENCY_UNKNOWN})  # waits of which the sender hears that they were in vain
 Write = Callable[["Cursor"], None]
 
 
@@ -56,7 +75,8 @@ class Batch:
         self.node = node
         self.now: datetime = node.now()
         self.judged = 0
-        self.stored = 0
+        self.stored_in = set[str]()
+        self._unnamed: Content | None = None
         self._cases: dict[str, Case] = {}
         self._histories: dict[str, History] = {}
         self._before: dict[str, History] = {}
@@ -85,35 +105,48 @@ class Batch:
 
     def take(self, envelope: bytes) -> None:
         """Judge one record of the inbox."""
-        reason = self._attempt(envelope)
-        if reason is not None:
-            row = {"digest": _digest(envelope), "envelope": envelope, "reason": reason, "since": seconds(self.now)}
-            self.write(lambda cursor: _run(cursor, "park", **row))
+        wait = self._attempt(envelope)
+        if wait is not None:
+            key_day = self.node.vault.epoch_day(envelope[KID])
+            self.write(lambda cursor: park(cursor, envelope, wait, key_day, self.now))
 
-    def retry(self, row: int, envelope: bytes, since: int) -> None:
-        """Judge what is parked once more; after 30 days let it go, and keep its hash and why it waited."""
-        reason = self._attempt(envelope)
-        if reason is not None and since >= seconds(self.now - PARKED_FOR):
+    def retry(self, parked: Parked, first_kept: date | None = None) -> None:
+        """Judge what is parked once more; where its time is over let it go, and keep its hash and why it waited.
+
+        `first_kept` is the first day whose epoch key outlasts this round.
+        """
+        wait = self._attempt(parked.envelope)
+        if wait is not None and wait.reason == UNKNOWN_KEY:
+            wait = parked.wait  # its key is gone: what it waited for before is why it waits
+        if wait is not None and not parked.is_over(self.now, first_kept):
+            if wait != parked.wait:
+                self.write(lambda cursor: park_on(cursor, parked.row, wait))
             return
-        if reason is not None:
-            self._quarantine(envelope, reason)
+        if wait is not None:
+            self._let_go(parked.envelope, wait)
         self.judged += 1
-        self.write(lambda cursor: _run(cursor, "unpark", id=row))
+        self.write(lambda cursor: unpark(cursor, parked.row))
 
-    def _attempt(self, envelope: bytes) -> str | None:
+    def _let_go(self, envelope: bytes, wait: Wait) -> None:
+        """Nothing has come that this waited for; while it can still be opened its sender hears so."""
+        self._quarantine(envelope, wait.reason)
+        if wait.reason in GIVEN_UP:
+            self.receipt(wait.sender, Receipt(wait.content, "F", self.now, "not-member"))
+
+    def _attempt(self, envelope: bytes) -> Wait | None:
         """Judge an envelope; return why it has to wait, None if it was judged."""
         try:
             self._open(envelope)
-        except Parked as parked:
-            return "unknown-key" if isinstance(parked, KeyUnknown) else "unknown-sender"
-        except _NotYetOurs:
-            return NOT_NAMED
+        except NotYet as parked:
+            return Wait(NOT_OPENED.get(type(parked), UNKNOWN_SENDER))
+        except Waits as waits:
+            return waits.wait
         except Exception as error:
             if is_machine_fault(error):
                 raise
             name = type(error).__name__
             self.write(lambda cursor: raise_alarm(cursor, CANNOT_HANDLE, "", name, self.now))
-            return FAILED
+            return Wait(FAILED)
         return None
 
     def _open(self, envelope: bytes) -> None:
@@ -131,16 +164,16 @@ class Batch:
 
     def _refuse(self, envelope: bytes, refused: EnvelopeRefused) -> None:
         """Keep the hash and the step; who is known hears F with its reason."""
-        if refused.step == "audience" and refused.content is not None:
+        unnamed, self._unnamed = self._unnamed, None
+        if unnamed is not None and refused.content == unnamed.id and self._may_become_ours(unnamed):
             # Nobody has told us yet that we are in this case: the invitation may be on its way.
-            raise _NotYetOurs
+            raise Waits(Wait(NOT_NAMED, unnamed.case, unnamed.id, unnamed.sender))
         self._quarantine(envelope, refused.step)
         if refused.sender is not None and refused.content is not None:
             self.receipt(refused.sender, Receipt(refused.content, "F", self.now, refused.reason))
 
     def _quarantine(self, envelope: bytes, reason: str) -> None:
-        row = {"digest": _digest(envelope), "reason": reason, "since": seconds(self.now)}
-        self.write(lambda cursor: _run(cursor, "quarantine", **row))
+        self.write(lambda cursor: quarantine(cursor, envelope, reason, self.now))
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
@@ -150,11 +183,16 @@ class Batch:
         The invitation may lie behind a gap that only these contents close, so it is enough that we hold it.
         """
         kind = self.node.procedure.kinds.get(content.kind)
-        case = self.case(content.case)
-        if case is None or kind is None or not kind.core:
-            return False
-        history = self.history(content.case)
-        return history.invited(self.node.agency) or self.node.agency in history.standing.members()
+        held = kind is not None and kind.core and self.case(content.case) is not None
+        if held and self.history(content.case).includes(self.node.agency):
+            return True
+        self._unnamed = content
+        return False
+
+    def _may_become_ours(self, content: Content) -> bool:
+        """Say whether an invitation could make a content ours: never a side content, which goes to whom it names."""
+        kind = self.node.procedure.kinds.get(content.kind)
+        return kind is None or kind.core
 
     def store(self, opened: OpenedMessage, returned_by: str = "") -> None:
         """Make a verified message part of its case, or refuse it; a repeat gets the receipt that was given first."""
@@ -163,6 +201,7 @@ class Batch:
         if case.holds(content.id) or content.id in case.refused:
             self._repeat(case, opened)
             return
+        self._check_named(content)
         fingerprints = self.node.agency_named(content.sender).fingerprints
         opens = any(opens_its_case(content, one) for one in fingerprints)
         reason = self._refusal(content, opens=opens)
@@ -173,9 +212,28 @@ class Batch:
         sections = seal_sections(self.node, content.id, self._unerased(content.id, opened.sections))
         signed = Signed(content.raw, opened.skid, opened.signature, opens)
         case.receive(signed, sections, self.now, returned_by)
-        self.stored += 1
+        if self._travels(content):
+            self.write(lambda cursor: end_alarm(cursor, PARKED_FACT, content.case, content.id, self.now))
+        self.stored_in.add(content.case)
         self.changed(content.case)
         self.receipt(content.sender, Receipt(content.id, "R1", self.now))
+
+    def _check_named(self, content: Content) -> None:
+        """Let a content wait that names an agency unknown here; a person is told, and of a person on the way by itself.
+
+        Judged now, it would bind everybody honest to write to an agency that they cannot name.
+        """
+        if not names_unknown(self.node.directory, self.node.procedure, content):
+            return
+        self.write(lambda cursor: raise_alarm(cursor, AGENCY_UNKNOWN, "", content.sender, self.now))
+        if self._travels(content):
+            self.write(lambda cursor: raise_alarm(cursor, PARKED_FACT, content.case, content.id, self.now))
+        raise Waits(Wait(AGENCY_UNKNOWN, content.case, content.id, content.sender))
+
+    def _travels(self, content: Content) -> bool:
+        """Say whether a content speaks of a person on the way, so that nobody must miss it."""
+        kind = self.node.procedure.kinds.get(content.kind)
+        return kind is not None and kind.travels
 
     def _refusal(self, content: Content, *, opens: bool) -> str:
         """Return the reason for which a content is no part of its case, as all its recipients compute it; or ""."""
@@ -278,10 +336,6 @@ class Batch:
         # Everything of the page is durable with its position. If we stop here the receipts go out at the next start.
 
 
-class _NotYetOurs(Exception):  # noqa: N818 - it is no error: the invitation may be on its way
-    """The content is of a case in which nobody has named us yet."""
-
-
 def _only_opened(case: Case) -> int:
     """A case that was only looked at has one event that nobody needs."""
     return 1 if case.version == 1 else 0
@@ -289,10 +343,6 @@ def _only_opened(case: Case) -> int:
 
 def _named(section: Section) -> str:
     return b64(section.commitment)
-
-
-def _digest(envelope: bytes) -> bytes:
-    return blake(labels.RECORD, envelope)
 
 
 def _run(cursor: Cursor, name: str, **row: object) -> None:

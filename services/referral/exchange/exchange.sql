@@ -1,5 +1,5 @@
--- What is on its way between this node and its partners. Disposable but for the parked envelopes: what is lost here is
--- sent or asked for again.
+-- What is on its way between this node and its partners. Disposable: what is lost here is sent or asked for
+-- again.
 
 -- name: create_deliveries
 -- What still has to reach whom, or how it ended; times here and below are whole seconds since 1970, UTC.
@@ -84,25 +84,6 @@ CREATE TABLE IF NOT EXISTS gap_answers (
     ids INTEGER NOT NULL,
     PRIMARY KEY (asker, hour)
 ) WITHOUT ROWID;
-
--- name: create_parked
--- Envelopes that cannot be judged yet.
-CREATE TABLE IF NOT EXISTS parked (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    digest BLOB NOT NULL UNIQUE,
-    envelope BLOB NOT NULL,
-    reason TEXT NOT NULL,
-    since INTEGER NOT NULL
-);
-
--- name: create_quarantine
--- Envelopes that were refused: hash and reason, nothing of them.
-CREATE TABLE IF NOT EXISTS quarantine (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    digest BLOB NOT NULL UNIQUE,
-    reason TEXT NOT NULL,
-    since INTEGER NOT NULL
-);
 
 -- name: create_partners
 -- When each partner was last heard, and last told what we hold.
@@ -306,26 +287,6 @@ SELECT COALESCE(SUM(ids), 0) FROM gap_answers WHERE asker = :asker AND hour = :h
 -- Count what this agency was answered in this hour.
 INSERT INTO gap_answers (asker, hour, ids) VALUES (:asker, :hour, :ids)
 ON CONFLICT (asker, hour) DO UPDATE SET ids = ids + excluded.ids;
-
--- name: park
--- An envelope that cannot be judged yet; its bytes are kept 30 days.
-INSERT OR IGNORE INTO parked (digest, envelope, reason, since) VALUES (:digest, :envelope, :reason, :since);
-
--- name: parked
--- What is parked behind this row, oldest first; for this reason, or for any.
-SELECT id, envelope, since FROM parked WHERE id > :after AND :reason IN ('', reason) ORDER BY id LIMIT :limit;
-
--- name: unpark
--- It was judged, or its 30 days are over.
-DELETE FROM parked WHERE id = :id;
-
--- name: quarantine
--- An envelope that was refused: its hash and the step that refused it, nothing of it.
-INSERT OR IGNORE INTO quarantine (digest, reason, since) VALUES (:digest, :reason, :since);
-
--- name: quarantined
--- What was refused, newest first.
-SELECT reason, since FROM quarantine ORDER BY id DESC LIMIT :limit;
 
 -- name: heard
 -- An envelope of this agency was opened.

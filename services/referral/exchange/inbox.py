@@ -14,16 +14,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import b64
-from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
-from referral.exchange.batch import CANNOT_HANDLE, FAILED, NOT_NAMED, Batch
+from referral.exchange.alarms import raise_alarm
+from referral.exchange.batch import Batch
 from referral.exchange.broker import PositionLost
+from referral.exchange.certain import BROKER, keep_outside
 from referral.exchange.deliveries import SQL, seconds
+from referral.exchange.parking import NOT_NAMED, Parked, end_alarms, is_awaited, parked
 from referral.exchange.position import START, Position, Reset, verify_position
 from referral.store import Tracking
 from referral.store.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import date
 
     from referral.exchange.broker import Broker, Record
     from referral.node import Node
@@ -59,9 +62,9 @@ class Inbox:
         records, self._ahead = self._ahead or await self._read(0.0), ()
         if not records:
             return 0
-        stored = self._store(records)
+        batch = self._store(records)
         self._position = Position.of(records[-1])
-        return len(records) + (self.retry_parked(NOT_NAMED) if stored else 0)
+        return len(records) + sum(self._invited(case) for case in sorted(batch.stored_in))
 
     async def listen(self, wait: float) -> int:
         """Return once something came, or after `wait` seconds; how many records there are for the next turn.
@@ -113,14 +116,24 @@ class Inbox:
         self.begun_anew = True
         # The new incarnation is recorded. If we stop here the next start reads it from its first record.
 
-    def _store(self, records: Sequence[Record]) -> int:
-        """Store a batch; return how many messages were new."""
+    def _store(self, records: Sequence[Record]) -> Batch:
+        """Store a batch, and the time that the broker wrote over it."""
 
         def fill(batch: Batch) -> None:
             for record in records:
                 batch.take(record.value)
+            latest = max(record.at for record in records)
+            batch.write(lambda cursor: keep_outside(cursor, BROKER, latest, batch.now))
 
-        return self._save(fill, Tracking.of(self._name(), records[-1].offset, records[-1].value)).stored
+        return self._save(fill, Tracking.of(self._name(), records[-1].offset, records[-1].value))
+
+    def _invited(self, case: str) -> int:
+        """Judge what waited for our invitation into a case, once it is there; return how much that was."""
+        with self._node.store.reading() as cursor:
+            awaited = is_awaited(cursor, NOT_NAMED, case)
+        history = self._node.history(case) if awaited else None
+        invited = history is not None and history.includes(self._node.agency)
+        return self.retry_parked(NOT_NAMED, case) if invited else 0
 
     def _save(self, fill: Callable[[Batch], None], tracking: Tracking | None) -> Batch:
         """Judge and save; where a command has changed a case meanwhile, judge again."""
@@ -136,25 +149,29 @@ class Inbox:
                 return batch
         raise AssertionError  # the loop returns or raises
 
-    def retry_parked(self, reason: str = "") -> int:
-        """Try what is parked, for any reason or this one, once more; return how many were judged or too old to keep."""
+    def retry_parked(self, reason: str = "", case: str = "", first_kept: date | None = None) -> int:
+        """Try what is parked once more, all of it or for this reason and case; return how many wait no longer.
+
+        `first_kept` is the first day whose epoch key outlasts this round: what only an older one opens is let go.
+        """
         judged, after = 0, 0
-        while rows := self._parked(after, reason):
-            after = rows[-1][0]
-            judged += self._save(partial(_try_again, rows), None).judged
-        if judged and not self._parked(0, FAILED):
+        while rows := self._parked(after, reason, case):
+            after = rows[-1].row
+            judged += self._save(partial(_try_again, rows, first_kept), None).judged
+        if judged:
             with self._node.store.transaction() as cursor:
-                for alarm in standing_alarms(cursor):
-                    if alarm.code == CANNOT_HANDLE:
-                        end_alarm(cursor, alarm.code, alarm.case, alarm.subject, self._node.now())
+                end_alarms(cursor, self._node.now())
         return judged
 
-    def _parked(self, after: int, reason: str) -> list[tuple[int, bytes, int]]:
-        row = {"after": after, "reason": reason, "limit": PARKED_AT_ONCE}
+    def let_go(self, first_kept: date) -> int:
+        """Judge what is parked for the last time that it can be opened, before the keys of earlier days go."""
+        return self.retry_parked(first_kept=first_kept)
+
+    def _parked(self, after: int, reason: str, case: str) -> list[Parked]:
         with self._node.store.reading() as cursor:
-            return cursor.execute(SQL["parked"], row).fetchall()
+            return parked(cursor, after, reason, case, PARKED_AT_ONCE)
 
 
-def _try_again(rows: Sequence[tuple[int, bytes, int]], batch: Batch) -> None:
+def _try_again(rows: Sequence[Parked], first_kept: date | None, batch: Batch) -> None:
     for row in rows:
-        batch.retry(*row)
+        batch.retry(row, first_kept)

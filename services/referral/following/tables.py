@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from referral.exchange.deliveries import SQL as EXCHANGE
+from referral.exchange.parking import SQL as PARKING
 from referral.following.clocks import SQL as CLOCKS
 from referral.following.views import SQL as VIEWS
 from referral.following.witnessing import SQL as WITNESSING
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def prepare(store: Store) -> None:
-    """Make the tables of the exchange, of clocks, proofs and views."""
+    """Make the tables of the exchange and of what is parked, of clocks, proofs and views."""
     with store.transaction() as cursor:
-        for statements in (EXCHANGE, CLOCKS, VIEWS, WITNESSING):
+        for statements in (EXCHANGE, PARKING, CLOCKS, VIEWS, WITNESSING):
             for name, sql in statements.items():
                 if name.startswith("create_"):
                     cursor.execute(sql)

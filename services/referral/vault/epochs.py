@@ -74,6 +74,12 @@ class EpochKeys:
             row = self._connection.execute(SQL["epoch_key"], (kid,)).fetchone()
             return None if row is None else self._keyring.unwrap(_place(kid), row[0])
 
+    def day_of(self, kid: bytes) -> date | None:
+        """Return the day whose key an envelope names, or None (destroyed, or never ours)."""
+        with self._turn:
+            row = self._connection.execute(SQL["day_of_key"], (kid,)).fetchone()
+        return None if row is None else day(row[0])
+
     def days(self) -> list[date]:
         """Return the days that have a key, oldest first."""
         with self._turn:

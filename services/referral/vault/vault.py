@@ -124,6 +124,10 @@ class Vault:
         """Return the private half that an envelope names by its 8-byte kid, or None."""
         return self._epochs.private(kid)
 
+    def epoch_day(self, kid: bytes) -> date | None:
+        """Return the day of the key that an envelope names by its 8-byte kid, or None."""
+        return self._epochs.day_of(kid)
+
     def epoch_days(self) -> list[date]:
         """Return the days that have a key, oldest first."""
         return self._epochs.days()

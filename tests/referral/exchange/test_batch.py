@@ -7,10 +7,11 @@ import pytest
 
 from contracts.content import Section, case_id, opens_its_case
 from contracts.encoding import b64
-from hostile import entries_of, forge, forged_from, post
+from hostile import entries_of, forge, forged_from, hours_alone, post, without
 from nodes import Town, town
 from referral.casework.history import History
-from referral.exchange.batch import CANNOT_HANDLE, FAILED
+from referral.exchange.batch import Batch
+from referral.exchange.parking import CANNOT_HANDLE, FAILED, PARKED_ENDING
 from referral.store.errors import StoreUnavailable
 from referrals import REQUEST, RISK, agreed, ask
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 ELSEWHERE = b64(bytes(16))
 NEVER_SEEN = b64(bytes(32))
+INVITED: tuple[str, dict[str, str], dict[str, str]] = (
+    "participant-added",
+    {"agency": "hu-iom", "role": "mission_origin", "reason": "travel"},
+    {"hu-fp": "requested", "hu-iom": "mission_origin"},
+)
 JUDGED_BY = "referral.exchange.batch.opens_its_case"
 STEP_1 = "assistance-request-notification"
 
@@ -217,20 +223,128 @@ async def test_a_full_disk_parks_nothing_and_moves_no_position(tmp_path: Path, m
         assert sent.message in entries_of(it, "hu-fp", case)
 
 
-async def test_a_message_that_never_gets_its_invitation_waits_30_days_and_leaves_its_hash(tmp_path: Path) -> None:
+async def test_a_message_that_never_gets_its_invitation_waits_as_long_as_its_key_and_its_sender_hears_so(
+    tmp_path: Path,
+) -> None:
     async with town(tmp_path) as it:
         case, asked = await agreed(it)
         await post(it, forged_from(it, "be-fp", case, asked.message), "hu-iom", [])
-        await it.settle()
+        await it.pass_time(timedelta(days=14))
 
         assert parked(it, "hu-iom") == ["not-named-yet"]
+        assert it.nodes["hu-iom"].queries.alarms() == []
+
+        await it.pass_time(timedelta(days=1))
+
+        assert [(one.code, one.subject) for one in it.nodes["hu-iom"].queries.alarms()] == [(PARKED_ENDING, "be-fp")]
         assert issued(it, "hu-iom", asked.message) == []
 
-        await it.pass_time(timedelta(days=31))
+        await it.pass_time(timedelta(days=3))
 
         assert parked(it, "hu-iom") == []
-        assert quarantined(it, "hu-iom") == ["unknown-key"], "the day's key was destroyed before"
-        assert issued(it, "hu-iom", asked.message) == []
+        assert quarantined(it, "hu-iom") == ["not-named-yet"]
+        assert issued(it, "hu-iom", asked.message) == [("be-fp", "F", "not-member")]
+        assert it.nodes["hu-iom"].queries.alarms() == []
+        told = it.nodes["be-fp"].queries.history(case).case.receipts.get(asked.message, {})
+        assert ("hu-iom", "F") not in told, "who was never written to has nothing to receipt"
+
+
+@pytest.mark.parametrize("age", [1, 16, 17])
+async def test_a_message_opens_at_any_age_at_which_its_key_is_there_when_its_invitation_comes(
+    tmp_path: Path, age: int
+) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        await post(it, forged_from(it, "be-fp", case, asked.message), "hu-iom", [])
+        await it.pass_time(timedelta(days=age))
+        assert parked(it, "hu-iom") == ["not-named-yet"]
+
+        await post(it, forge(it.nodes["be-fp"].node, case, *INVITED, after=[asked.message]), "hu-iom")
+        await it.settle(["hu-iom"])
+
+        assert parked(it, "hu-iom") == []
+        assert issued(it, "hu-iom", asked.message) == [("be-fp", "R1", "")]
+
+
+@pytest.mark.parametrize("age", [18, 31])
+async def test_a_message_that_waited_longer_than_its_key_comes_again_and_is_a_late_delivery(
+    tmp_path: Path, age: int
+) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        await post(it, forged_from(it, "be-fp", case, asked.message), "hu-iom", [])
+        await it.pass_time(timedelta(days=age))
+        assert issued(it, "hu-iom", asked.message) == [("be-fp", "F", "not-member")]
+
+        it.send("be-fp", case, "participant-added", INVITED[1])
+        await it.settle()
+
+        assert issued(it, "hu-iom", asked.message) == [("be-fp", "F", "not-member"), ("be-fp", "R1", "")]
+        assert asked.message in entries_of(it, "hu-iom", case)
+        assert len(it.digests(case)) == 1
+
+
+async def test_a_message_of_an_unknown_signer_leaves_its_hash_and_no_receipt_when_its_key_goes(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        hu = it.nodes["hu-fp"].node
+        hu.directory = without(hu, "be-fp")
+        await post(it, forged_from(it, "be-fp", case, asked.message), "hu-fp", [])
+        await it.settle(["hu-fp"])
+
+        assert parked(it, "hu-fp") == ["unknown-sender"]
+
+        await hours_alone(it, "hu-fp", 24 * 15)
+
+        assert [one.subject for one in it.nodes["hu-fp"].queries.alarms() if one.code == PARKED_ENDING] == [
+            "unknown-sender"
+        ]
+
+        await hours_alone(it, "hu-fp", 24 * 3)
+
+        assert quarantined(it, "hu-fp") == ["unknown-sender"]
+        assert issued(it, "hu-fp", asked.message) == [("be-fp", "R1", "")], "what it had said before"
+
+
+async def test_a_side_message_that_does_not_name_us_is_refused_and_waits_for_no_invitation(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        held = entries_of(it, "be-fp", case)
+        consent = next(name for name, entry in held.items() if entry.content.kind == "consent")
+        await post(it, forged_from(it, "be-fp", case, consent), "hu-iom", [])
+        await it.settle()
+
+        assert (parked(it, "hu-iom"), quarantined(it, "hu-iom")) == ([], ["audience"])
+        assert issued(it, "hu-iom", consent) == [("be-fp", "F", "not-member")]
+
+
+async def test_what_waits_for_an_invitation_is_not_opened_again_for_the_messages_of_other_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        other, _ = await agreed(it)
+        tried: list[str] = []
+        retry = Batch.retry
+
+        def counted(batch: Batch, waiting: Any, first_kept: Any = None) -> None:
+            tried.append(waiting.wait.case)
+            retry(batch, waiting, first_kept)
+
+        await post(it, forged_from(it, "be-fp", case, asked.message), "hu-iom", [])
+        await it.settle()
+        monkeypatch.setattr(Batch, "retry", counted)
+        it.send("be-fp", other, "participant-added", INVITED[1])
+        await it.settle()
+
+        assert case not in tried
+        assert parked(it, "hu-iom") == ["not-named-yet"]
+
+        it.send("be-fp", case, "participant-added", INVITED[1])
+        await it.settle()
+
+        assert case in tried
+        assert parked(it, "hu-iom") == []
 
 
 async def test_a_message_before_its_invitation_is_read_once_the_invitation_is_there(tmp_path: Path) -> None:

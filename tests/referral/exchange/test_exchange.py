@@ -176,4 +176,4 @@ async def test_nothing_on_the_wire_looks_like_anything_else(tmp_path: Path) -> N
 
 
 def test_every_statement_of_the_exchange_has_its_name() -> None:
-    assert {"due_deliveries", "add_delivery", "park"} <= set(SQL)
+    assert {"due_deliveries", "add_delivery", "add_gap"} <= set(SQL)

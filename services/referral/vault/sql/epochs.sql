@@ -19,6 +19,10 @@ SELECT kid, public FROM epoch_keys WHERE day = ?;
 -- The private half that an envelope names.
 SELECT wrapped FROM epoch_keys WHERE kid = ?;
 
+-- name: day_of_key
+-- The day of the key that an envelope names.
+SELECT day FROM epoch_keys WHERE kid = ?;
+
 -- name: days
 -- Every day that has a key, oldest first.
 SELECT day FROM epoch_keys ORDER BY day;
