@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from referral.exchange.broker import Broker
+    from referral.following.proofs import LogClient
 
 START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 ALL_CLASSES = ("P0", "P1", "P2", "P3", "P4")
@@ -75,6 +76,7 @@ FIVE: Mapping[str, Mapping[str, Any]] = {  # one agency for each role of a membe
     },
 }
 NO_SKEW = timedelta(0)
+NO_QUORUM = "quorum none\n"
 
 
 @dataclass
@@ -156,10 +158,17 @@ class Town:
 async def town(
     folder: Path,
     agencies: Mapping[str, Mapping[str, Any]] = AGENCIES,
+    *,
     broker: Callable[[str], Broker] | None = None,
     skews: Mapping[str, timedelta] | None = None,
+    notary: LogClient | None = None,
+    witnesses: str = "",
+    governors: Sequence[bytes] = (),
 ) -> AsyncIterator[Town]:
-    """Make a network in `folder`, open its nodes, close them at the end; `skews` says whose clock is wrong, and how."""
+    """Make a network in `folder`, open its nodes, close them at the end; `skews` says whose clock is wrong, and how.
+
+    Its log is `notary`'s, `witnesses` the lines of the policy about witnesses (none: quorum none).
+    """
     clock = StageClock(START)
     found = Town(folder, clock, skews=skews or {})
     parts = {name: AgencyPart(**part) for name, part in agencies.items()}
@@ -168,10 +177,9 @@ async def town(
         (folder / name).mkdir(parents=True)
         vaults[name] = new_vault(folder / name, clock)[0]
     log = Log("log.example/test", str(make_signer("log.example/test", bytes(32)).key))
-    policy = f"log {log.key}\nquorum none\n"
-    network = found_network(
-        parts, vaults, Term(START, START + timedelta(days=120)), Place(log, policy, None, Brokers())
-    )
+    policy = f"log {log.key}\n{witnesses or NO_QUORUM}"
+    term = Term(START, START + timedelta(days=120))
+    network = found_network(parts, vaults, term, Place(log, policy, None, Brokers()), governors)
     for vault in vaults.values():
         vault.close()
     shared = folder / "broker.sqlite"
@@ -183,7 +191,7 @@ async def town(
         (home / NETWORK_FILE).write_bytes(write_network(network))
         Settings(name, broker=EMBEDDED, broker_path=str(shared)).write(home)
         node = open_node(home, KeyFile(home / KEY_FILE), clock.behind(found.skews.get(name, NO_SKEW)))
-        found.nodes[name] = wire(home, node, broker(name) if broker else EmbeddedBroker(shared, clock), None)
+        found.nodes[name] = wire(home, node, broker(name) if broker else EmbeddedBroker(shared, clock), notary)
     try:
         yield found
     finally:

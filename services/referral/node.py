@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from contracts.directory import Agency, Directory
+    from contracts.directory import Agency, Directory, LogReplay
     from contracts.network import Network
     from contracts.procedure import Procedure
+    from referral.stating import OwnStatements
     from referral.store import Store
     from referral.vault import Vault
 
@@ -48,16 +49,22 @@ class Node:
 
     agency: str
     network: Network
-    directory: Directory
+    replay: LogReplay
     procedure: Procedure
     vault: Vault
     store: Store
     now: Callable[[], datetime]
+    own: OwnStatements
     seen: Seen = field(default=EMPTY_LOG)
     leaf_of: Callable[[str], int | None] = field(default=lambda _content_id: None)
     draw: Callable[[int], bytes] = secrets.token_bytes
+    directory: Directory = field(init=False)
     _histories: dict[str, History] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the directory as it was last replayed; whoever replays on puts the next one in its place."""
+        self.directory = self.replay.directory
 
     @property
     def me(self) -> Agency:

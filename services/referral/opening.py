@@ -20,8 +20,10 @@ from contracts.network import Network, read_network
 from contracts.procedure import procedure
 from referral.casework.case import PROCEDURE
 from referral.errors import SettingsRefused
+from referral.following.mirror import leaf_finder, replayed
 from referral.following.tables import prepare
 from referral.node import Node
+from referral.stating import OwnStatements
 from referral.store import Store
 from referral.vault import KeyFile, Passphrase, Vault
 
@@ -104,12 +106,22 @@ def unlock_by(settings: Settings, folder: Path, environment: Mapping[str, str] |
 
 
 def open_node(folder: Path, unlock: Unlock, now: Clock = machine_clock, *, reader: bool = False) -> Node:
-    """Open the vault and the store of a node's folder; a `reader` reads beside whoever writes."""
+    """Open the vault and the store of a node's folder; a `reader` reads beside whoever writes.
+
+    Its agency is one of the root file's or of the log's, as far as the log was mirrored.
+    """
+    node = open_outsider(folder, unlock, now, reader=reader)
+    if node.agency not in node.directory.agencies:
+        node.store.close()
+        node.vault.close()
+        raise SettingsRefused("The network does not know this agency (yet); see `referral join finish`.")
+    return node
+
+
+def open_outsider(folder: Path, unlock: Unlock, now: Clock, *, reader: bool = False) -> Node:
+    """Open a node whose agency may not be let in yet: it can mirror the log, and nothing else."""
     settings = Settings.read(folder)
     network = read_root(folder)
-    directory = network.directory()
-    if settings.agency not in directory.agencies:
-        raise SettingsRefused(f"`agency` of `{NODE_FILE}` is not in `{NETWORK_FILE}`; ask the network's governors.")
     vault = Vault.unlock(folder / VAULT_FOLDER, unlock, now)
     try:
         store = Store.open_reader(folder, vault) if reader else Store.open(folder, vault)
@@ -119,8 +131,10 @@ def open_node(folder: Path, unlock: Unlock, now: Clock = machine_clock, *, reade
     try:
         if not reader:
             prepare(store)
+        replay = replayed(store, network)
     except BaseException:
         store.close()
         vault.close()
         raise
-    return Node(settings.agency, network, directory, procedure(PROCEDURE), vault, store, now)
+    own, leaf_of = OwnStatements(folder), leaf_finder(store, network)
+    return Node(settings.agency, network, replay, procedure(PROCEDURE), vault, store, now, own, leaf_of=leaf_of)

@@ -27,7 +27,9 @@ from referral.exchange.inbox import Inbox
 from referral.exchange.outbox import Outbox
 from referral.following.clocks import Clocks
 from referral.following.follower import Follower, Followers
+from referral.following.mirror import Mirror
 from referral.following.proofs import LogClient, NotaryAway
+from referral.following.rotation import Rotation
 from referral.following.views import MESSAGES, Views
 from referral.following.witnessing import Witnessing
 from referral.store import Stored, Unreadable
@@ -64,6 +66,8 @@ class Worker:
         self.key_life = EpochKeyLife(node, self.inbox.let_go)
         self.gaps = Gaps(node)
         self.clocks = Clocks(node, desk)
+        self.mirror = Mirror(node, notary)
+        self.rotation = Rotation(node, notary)
         self.witnessing = Witnessing(node, proofs, notary)
         self.views = Views(node)
         self.deliveries = deliveries = Deliveries(node)
@@ -78,6 +82,7 @@ class Worker:
         self._sending, self._together = Followers([sending]), Followers(self.followers)
         self.broker_away = False
         self.notary_away = False
+        self._steps = self.mirror.steps
         self._noted: dict[str, bool] = {}
         self._day: datetime | None = None
         self._listening: asyncio.Future[Any] | None = None
@@ -88,7 +93,7 @@ class Worker:
 
     async def _work(self) -> int:
         """Do what can be done without the notary."""
-        done = self._daily()
+        done = self._daily() + self._stepped()
         if not self._is_listening():
             heard, self._listening = self._listening, None
             if heard is not None:
@@ -202,7 +207,9 @@ class Worker:
 
     async def _with_notary(self) -> int:
         try:
-            done = await self.witnessing.turn()
+            done = await self.rotation.turn()
+            done += await self.mirror.turn(wanted=done > 0 or self.witnessing.waiting() > 0)
+            done += await self.witnessing.turn()
         except (NotaryAway, Refusal) as away:
             self.notary_away = True
             self._note(NOTARY_AWAY, type(away).__name__, now_away=True)
@@ -224,6 +231,13 @@ class Worker:
                 end_alarm(cursor, code, "", "", self._node.now())
         if now_away or before is not None:
             log.warning("neighbour", what=code, why=why or "back")
+
+    def _stepped(self) -> int:
+        """Try what is parked once more when the directory has stepped on."""
+        if self._steps == self.mirror.steps:
+            return 0
+        self._steps = self.mirror.steps
+        return self.inbox.retry_parked()
 
     # -- once a day --------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,9 @@ class LogClient(Protocol):
     async def submit(self, entries: Sequence[bytes]) -> list[int]:
         """Return the log index of each entry, durable there; raises `NotaryAway` or `NotaryRefused`."""
 
+    async def state(self, entries: Sequence[bytes]) -> list[int]:
+        """The same for directory statements, which need no signature of an agency; raises the same."""
+
     async def fetch(self, path: str) -> bytes:
         """Return the bytes under a path of the log; raises the same."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from referral.exchange.deliveries import SQL as EXCHANGE
 from referral.exchange.parking import SQL as PARKING
 from referral.following.clocks import SQL as CLOCKS
+from referral.following.mirror import SQL as MIRROR
 from referral.following.views import SQL as VIEWS
 from referral.following.witnessing import SQL as WITNESSING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def prepare(store: Store) -> None:
     """Make the tables of the exchange and of what is parked, of clocks, proofs and views."""
     with store.transaction() as cursor:
-        for statements in (EXCHANGE, PARKING, CLOCKS, VIEWS, WITNESSING):
+        for statements in (EXCHANGE, PARKING, CLOCKS, VIEWS, MIRROR, WITNESSING):
             for name, sql in statements.items():
                 if name.startswith("create_"):
                     cursor.execute(sql)

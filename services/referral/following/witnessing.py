@@ -5,6 +5,8 @@ notary away delays nothing: messages flow, and proofs catch up (evidence.md 6). 
 a recipient reads the log's entries and finds it there, so that the notary does not learn which agencies share a case.
 What is not found within a day the recipient submits itself: the log keeps one entry, and a message unlogged is worse.
 A checkpoint that shrinks, or that gives one size another root, is kept out and raises an alarm.
+A proof is kept as soon as the entry is logged. Where the policy asks for witnesses it is made again under the notary's
+latest checkpoint whose quorum stands: until then it says *logged*, from then on *witnessed*.
 Trust: the proof files are public knowledge to holders of the root file, and hold nothing that identifies a case.
 """
 
@@ -23,10 +25,12 @@ from referral.casework.case import Case
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.deliveries import seconds
 from referral.following.follower import Follower
-from referral.following.proofs import LogClient, NotaryAway, proof_file
+from referral.following.mirror import LOG_REWRITTEN
+from referral.following.proofs import LogClient, NotaryAway, NotaryRefused, proof_file
 from referral.store import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from referral.node import Node
@@ -36,7 +40,7 @@ SQL: Final = statements("referral.following", "witnessing.sql")
 TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
 BATCH: Final = 512
 PATIENCE: Final = timedelta(days=1)  # until a recipient submits what its author has not
-LOG_REWRITTEN: Final = "log-rewritten"
+WITNESSED: Final = "v1/witnessed"
 
 
 class Witnessing:
@@ -65,7 +69,8 @@ class Witnessing:
         """Submit one batch and make the proofs that can be made; a notary that is away is tried again by the caller."""
         if self._client is None:
             return 0
-        return await self._submit(self._client) + await self._prove(self._client)
+        done = await self._submit(self._client) + await self._prove(self._client)
+        return done + await self._witness(self._client)
 
     async def _submit(self, client: LogClient) -> int:
         with self._node.store.reading() as cursor:
@@ -90,21 +95,45 @@ class Witnessing:
         opened = tlog.open_checkpoint(note, self._policy.log_keys, self._policy.witness_keys).checkpoint
         if not self._keep(opened, note):
             return 0
-        await self._find(client, opened.size)
+        self._find()
         with self._node.store.reading() as cursor:
             rows = cursor.execute(SQL["unproven"], {"size": opened.size, "limit": BATCH}).fetchall()
         if not rows:
             return 0
-        found = await self._fetch_tiles(client, [index for _, index in rows], opened.size)
-        proven, doubted = [], []
+        return await self._prove_rows(client, rows, opened, note)
+
+    async def _witness(self, client: LogClient) -> int:
+        """Make proofs again under the quorum, of what was logged without it."""
+        if not self._policy.asks_for_witnesses:
+            return 0
+        with self._node.store.reading() as cursor:
+            if cursor.execute(SQL["any_unwitnessed"]).fetchone() is None:
+                return 0
+        try:
+            note = await client.fetch(WITNESSED)
+        except NotaryRefused:
+            return 0  # no checkpoint has its quorum yet
+        opened = tlog.open_checkpoint(note, self._policy.log_keys, self._policy.witness_keys)
+        signers = self._policy.cosigners(one.key for one in opened.cosigned)
+        if not self._policy.witnessed_by(signers) or self._is_rewritten(opened.checkpoint):
+            return 0
+        with self._node.store.reading() as cursor:
+            asked = {"size": opened.checkpoint.size, "limit": BATCH}
+            rows = cursor.execute(SQL["unwitnessed"], asked).fetchall()
+        return await self._prove_rows(client, rows, opened.checkpoint, note) if rows else 0
+
+    async def _prove_rows(
+        self, client: LogClient, rows: list[tuple[str, int]], head: tlog.Checkpoint, note: bytes
+    ) -> int:
+        """Make and keep the proofs of these messages at their indices; return how many."""
+        found = await self._fetch_tiles(client, [index for _, index in rows], head.size)
+        proven, doubted = dict[str, bool](), []
         for content_id, index in rows:
             try:
-                hashes = tlog.prove(index, opened.size, found.__getitem__, self._tiles)
-                self._write(content_id, tlog.LogProof(index, hashes, note).encode())
+                hashes = tlog.prove(index, head.size, found.__getitem__, self._tiles)
+                proven[content_id] = self._write(content_id, tlog.LogProof(index, hashes, note).encode())
             except Refusal:
                 doubted.append(content_id)
-            else:
-                proven.append(content_id)
             await asyncio.sleep(0)  # each waits for the disk: a message that came meanwhile goes first
         # The proofs are in their files. If we stop here they are made again.
         self._note(proven, doubted)
@@ -112,37 +141,26 @@ class Witnessing:
             raise NotaryAway
         return len(proven)
 
-    def _note(self, proven: list[str], doubted: list[str]) -> None:
-        """Write down what is proven; where what the log served does not lead to its own root, it is asked again."""
+    def _note(self, proven: Mapping[str, bool], doubted: list[str]) -> None:
+        """Write down what is proven, and whether witnessed; where what was served leads nowhere, it is asked again."""
         with self._node.store.transaction() as cursor:
-            for content_id in proven:
+            for content_id, witnessed in proven.items():
                 cursor.execute(SQL["proven"], {"content_id": content_id, "at": seconds(self._node.now())})
+                later = self._policy.asks_for_witnesses and not witnessed
+                cursor.execute(SQL["unwitness" if later else "witnessed"], {"content_id": content_id})
             for content_id in doubted:
-                for name in ("forget_index", "forget_entries"):
-                    cursor.execute(SQL[name], {"content_id": content_id})
+                cursor.execute(SQL["forget_index"], {"content_id": content_id})
         if doubted:
             self._tiles.clear()
 
-    async def _find(self, client: LogClient, size: int) -> None:
-        """Read the entries of the log that were not read yet, if a partner's message is looked for."""
+    def _find(self) -> None:
+        """Look for partners' messages in what is mirrored of the log."""
         with self._node.store.reading() as cursor:
             looked_for = cursor.execute(SQL["looked_for"]).fetchone()
-            read = int(cursor.execute(SQL["entries_read"]).fetchone()[0])
         if looked_for is None:
             return
-        for number in range(read // tlog.TILE_WIDTH, -(-size // tlog.TILE_WIDTH)):
-            bundle = tlog.tile_at(None, number, size)
-            if bundle is not None:
-                entries = tlog.read_bundle(await client.fetch(bundle.path), bundle.width)
-                self._mirror(number * tlog.TILE_WIDTH, entries)
         with self._node.store.transaction() as cursor:
             cursor.execute(SQL["find_in_log"])
-
-    def _mirror(self, first: int, entries: tuple[bytes, ...]) -> None:
-        """Keep what a bundle holds; an entry counts only once a proof leads from it to a signed root."""
-        rows = [(b64(entry[1:]), first + place) for place, entry in enumerate(entries)]
-        with self._node.store.transaction() as cursor:
-            cursor.executemany(SQL["add_entry"], rows)
 
     async def _fetch_tiles(self, client: LogClient, indices: list[int], size: int) -> dict[str, bytes]:
         wanted = [path for path in tlog.tiles_needed(indices, size) if path not in self._tiles]
@@ -157,9 +175,7 @@ class Witnessing:
     def _keep(self, found: tlog.Checkpoint, note: bytes) -> bool:
         """Keep a checkpoint that goes on from ours; one that does not raises an alarm and is not used."""
         held = self._held()
-        rewritten = held is not None and (
-            found.size < held.size or (found.size == held.size and found.root != held.root)
-        )
+        rewritten = held is not None and (found.size < held.size or self._is_rewritten(found))
         row = {"origin": found.origin, "size": found.size, "root": found.root, "note": note}
         with self._node.store.transaction() as cursor:
             if rewritten:
@@ -169,16 +185,31 @@ class Witnessing:
         self._node.seen = Seen(found.size, b64(found.root))
         return True
 
-    def _write(self, content_id: str, proof: bytes) -> None:
-        """Verify a proof and put it into its file, whole or not at all."""
-        tlog.verify_proof(proof, tlog.message_entry(unb64(content_id, 32)), self._policy)
+    def _is_rewritten(self, found: tlog.Checkpoint) -> bool:
+        """Return whether a checkpoint gives another root to the size that is held."""
+        held = self._held()
+        return held is not None and found.size == held.size and found.root != held.root
+
+    def _write(self, content_id: str, proof: bytes) -> bool:
+        """Verify a proof and put it into its file, whole or not at all; return whether it is witnessed."""
+        entry = tlog.message_entry(unb64(content_id, 32))
+        logged = tlog.verify_logged(proof, entry, self._policy)
         target = proof_file(self._proofs, content_id)
+        if self._policy.asks_for_witnesses and not logged.witnessed and self._is_witnessed(target, entry):
+            return True  # after a rebuild: what is kept says more
         passing = target.with_suffix(".part")
         with passing.open("wb") as file:
             file.write(proof)
             file.flush()
             os.fsync(file.fileno())
         passing.replace(target)
+        return logged.witnessed
+
+    def _is_witnessed(self, kept: Path, entry: bytes) -> bool:
+        try:
+            return tlog.verify_logged(kept.read_bytes(), entry, self._policy).witnessed
+        except (OSError, tlog.LogProofRefused):
+            return False
 
     def waiting(self) -> int:
         """Return how many messages have no proof yet."""

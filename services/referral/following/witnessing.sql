@@ -16,12 +16,9 @@ CREATE TABLE IF NOT EXISTS witnessing (
 -- Finds what has no proof yet.
 CREATE INDEX IF NOT EXISTS witnessing_waiting ON witnessing (since) WHERE proven_at IS NULL;
 
--- name: create_log_entries
--- The message ids of the log, mirrored: who looks there for a partner's message tells the notary nothing.
-CREATE TABLE IF NOT EXISTS log_entries (
-    entry TEXT PRIMARY KEY,
-    log_index INTEGER NOT NULL UNIQUE
-) WITHOUT ROWID;
+-- name: create_unwitnessed
+-- What is proven under a checkpoint that lacks the quorum that the policy asks for.
+CREATE TABLE IF NOT EXISTS unwitnessed (content_id TEXT PRIMARY KEY) WITHOUT ROWID;
 
 -- name: create_checkpoints
 -- The latest checkpoint of the log that this node holds.
@@ -46,14 +43,6 @@ ORDER BY since, content_id LIMIT :limit;
 -- Whether a partner's message is looked for in the log.
 SELECT 1 FROM witnessing WHERE log_index IS NULL AND proven_at IS NULL AND ours = 0 LIMIT 1;
 
--- name: add_entry
--- An entry of the log, as it was read.
-INSERT OR IGNORE INTO log_entries (entry, log_index) VALUES (?, ?);
-
--- name: entries_read
--- How many entries of the log were read.
-SELECT IFNULL(MAX(log_index) + 1, 0) FROM log_entries;
-
 -- name: find_in_log
 -- Partners' messages get the index at which the log has them.
 UPDATE witnessing SET log_index = (SELECT log_index FROM log_entries WHERE entry = witnessing.content_id)
@@ -72,13 +61,26 @@ WHERE proven_at IS NULL AND log_index IS NOT NULL AND log_index < :size ORDER BY
 -- No proof leads from there to the root: the index was wrong.
 UPDATE witnessing SET log_index = NULL WHERE content_id = :content_id;
 
--- name: forget_entries
--- What was read of the log is read again, from where this entry was said to stand.
-DELETE FROM log_entries WHERE log_index >= (SELECT log_index FROM log_entries WHERE entry = :content_id);
-
 -- name: proven
 -- Its proof is kept.
 UPDATE witnessing SET proven_at = :at WHERE content_id = :content_id;
+
+-- name: unwitness
+-- Its proof says logged, and is to be made again.
+INSERT OR IGNORE INTO unwitnessed (content_id) VALUES (:content_id);
+
+-- name: witnessed
+-- Its proof says what it can ever say.
+DELETE FROM unwitnessed WHERE content_id = :content_id;
+
+-- name: any_unwitnessed
+-- Whether any proof is to be made again under the quorum.
+SELECT 1 FROM unwitnessed LIMIT 1;
+
+-- name: unwitnessed
+-- What is in the log below this size and lacks the quorum.
+SELECT content_id, log_index FROM unwitnessed JOIN witnessing USING (content_id)
+WHERE log_index IS NOT NULL AND log_index < :size ORDER BY log_index LIMIT :limit;
 
 -- name: any_waiting
 -- Whether anything waits for its proof.
@@ -103,5 +105,5 @@ ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root, n
 WHERE excluded.size >= checkpoints.size;
 
 -- name: forget_messages
--- Before a rebuild; the proofs stay in their files.
+-- Before a rebuild; the proofs stay in their files until they are made again.
 DELETE FROM witnessing;

@@ -20,7 +20,7 @@ from referral.opening import KEY_FILE, VAULT_FOLDER
 from referral.vault import KeyFile, Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
     from pathlib import Path
 
@@ -55,10 +55,18 @@ class Term:
 
 
 def found_network(
-    agencies: Mapping[str, AgencyPart], vaults: Mapping[str, Vault], term: Term, place: Place, name: str = NAME
+    agencies: Mapping[str, AgencyPart],
+    vaults: Mapping[str, Vault],
+    term: Term,
+    place: Place,
+    governors: Sequence[bytes] = (),
 ) -> Network:
-    """Return the root file of a new network whose agencies' keys are made in their `vaults`."""
-    governors = [secrets.token_bytes(32) for _ in range(GOVERNORS)]
+    """Return the root file of a new network whose agencies' keys are made in their `vaults`.
+
+    The seeds of its governors are drawn and thrown away unless they are given.
+    """
+    name = NAME
+    governors = governors or [secrets.token_bytes(32) for _ in range(GOVERNORS)]
     entries: list[Entry] = []
     for agency, part in agencies.items():
         chain = Chain(name, agency, vaults[agency], term.start - BEFORE)

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from contracts.encoding import b64, blake
+from contracts.encoding import b64, blake, unb64
 from contracts.signing import public_signing, sign_bytes
 from referral.vault import rest
 from referral.vault.epochs import EpochKeys
@@ -84,6 +84,19 @@ class Vault:
     def new_signing_key(self) -> bytes:
         """Make a signing key and return its public half (32 bytes)."""
         return self._new_seed(SIGNING)
+
+    def identity(self) -> bytes | None:
+        """Return the public half of the newest identity key, None where it is kept elsewhere."""
+        identities = self._keyring.names(IDENTITY)
+        return unb64(identities[-1][0]) if identities else None
+
+    def signing_keys(self) -> list[bytes]:
+        """Return the public halves of the signing keys, oldest first."""
+        return [unb64(name) for name, _key_id, _made in self._keyring.names(SIGNING)]
+
+    def destroy_signing_key(self, public: bytes) -> None:
+        """Destroy a signing key that another one has replaced: what it signed stays signed."""
+        self._keyring.destroy(SIGNING, (b64(public),), record=False)
 
     def sign_identity(self, message: bytes) -> bytes:
         """Return the newest identity key's 64-byte Ed25519 signature over `message`, which begins with its label."""

@@ -11,8 +11,8 @@ from contracts import tlog
 from contracts.encoding import unb64
 from nodes import Town, town
 from notary.log import Log, make_log, open_log
+from referral.following.mirror import LOG_REWRITTEN
 from referral.following.proofs import NotaryAway, proof_file
-from referral.following.witnessing import LOG_REWRITTEN
 from referral.worker import NOTARY_AWAY
 from referrals import RISK, agreed
 
@@ -43,6 +43,10 @@ class Notary:
         self.log.sequence()
         return [index + self.shifted for index in indices]
 
+    async def state(self, entries: Sequence[bytes]) -> list[int]:
+        """Take statements."""
+        return await self.submit(entries)
+
     async def fetch(self, path: str) -> bytes:
         """Return a file of the log."""
         if self.away or not (self.folder / path).is_file():
@@ -60,9 +64,7 @@ async def logged(tmp_path: Path) -> AsyncIterator[tuple[Town, Notary]]:
     make_log(folder, ORIGIN, bytes(32))
     log = open_log(folder)
     notary = Notary(folder, log)
-    async with town(tmp_path) as it:
-        for one in it.nodes.values():
-            one.worker.witnessing._client = notary
+    async with town(tmp_path, notary=notary) as it:
         yield it, notary
     log.close()
 
@@ -169,12 +171,12 @@ async def test_a_log_that_shrank_is_kept_out_and_told(tmp_path: Path) -> None:
         await it.settle()
         it.send("be-fp", case, "risk-assessment", RISK)
         await it.settle()
-        seen = it.nodes["be-fp"].node.seen
         it.nodes["be-fp"].worker.witnessing._client = None
         it.send("hu-fp", case, "risk-assessment", RISK)
         await it.settle()
         it.nodes["be-fp"].worker.witnessing._client = notary
         notary.served["checkpoint"] = older
+        seen = it.nodes["be-fp"].node.seen
         await it.nodes["be-fp"].worker.witnessing.turn()
 
         assert LOG_REWRITTEN in alarms(it, "be-fp")

@@ -1,0 +1,259 @@
+"""The notary's log, mirrored whole: every entry read and led to the root that the notary signed; the directory from it.
+
+A bundle is believed because what is held of the log, with it, gives a signed root: so the log only grows, and a log
+that was rewritten or forked raises an alarm and is not read on. Message ids are kept to find partners' messages, and
+directory statements to replay them: what permits counts once the policy's quorum stands over it, what restricts counts
+when it is seen. A statement about this agency that it did not make raises an alarm that only a person ends.
+Start needs no notary: what was mirrored is replayed from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from contracts import tlog
+from contracts.content import Seen
+from contracts.directory import LogReplay
+from contracts.encoding import b64
+from contracts.refusal import Refusal
+from contracts.statements import StatementRefused, read_logged, read_statement
+from referral.exchange.alarms import raise_alarm
+from referral.following.proofs import LogClient, NotaryAway, NotaryRefused
+from referral.store import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from contracts.network import Network
+    from referral.node import Node
+    from referral.store import Cursor, Store
+
+SQL: Final = statements("referral.following", "mirror.sql")
+PAUSE: Final = timedelta(seconds=5)  # between two looks at a log that nothing here waits for
+TOGETHER: Final = 32  # bundles of one transaction
+TABLES: Final = 3
+WITNESSED: Final = "v1/witnessed"  # the notary's latest checkpoint with its quorum
+LOG_REWRITTEN: Final = "log-rewritten"
+STATEMENT_NOT_OURS: Final = "statement-not-ours"
+
+Placed = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held of the log: its first `size` entries under `root`; its quorum stood over the first `settled`."""
+
+    size: int = 0
+    root: bytes = tlog.EMPTY_ROOT
+    peaks: tuple[bytes, ...] = ()
+    settled: int = 0
+
+
+class Mirror:
+    """Reads the log of one node's network; `steps` counts the steps of the directory."""
+
+    def __init__(self, node: Node, client: LogClient | None) -> None:
+        """Go on from the store; without a `client` there is nothing to read."""
+        self._node = node
+        self._client = client
+        self._held = held(node.store, node.network)
+        self._looked: datetime | None = None
+        self.steps = 0
+
+    async def turn(self, *, wanted: bool) -> int:
+        """Read what the log has grown by; at once where it is `wanted`, else every few seconds. Return how much it was.
+
+        Raises `NotaryAway` or a refusal where what was served does not hold; nothing has changed then.
+        """
+        now = self._node.now()
+        if self._client is None:
+            return 0
+        if not wanted and self._looked is not None and self._looked <= now < self._looked + PAUSE:
+            return 0
+        note = await self._client.fetch("checkpoint")
+        self._looked = now
+        policy = tlog.read_policy((self._node.directory.policy or self._node.network.policy).encode())
+        opened = tlog.open_checkpoint(note, [tlog.read_key(self._node.network.log.key)], policy.witness_keys)
+        head, before = opened.checkpoint, self._held
+        if head.size < before.size or (head.size == before.size and head.root != before.root):
+            self._rewritten(head)
+            return 0
+        settled = await self._settled(self._client, policy, opened)
+        if head.size == before.size and settled == before.settled:
+            return 0
+        peaks, found = await self._read(self._client, head) if head.size > before.size else (before.peaks, [])
+        return self._keep(Held(head.size, head.root, peaks, settled), found)
+
+    async def _settled(self, client: LogClient, policy: tlog.Policy, opened: tlog.OpenedCheckpoint) -> int:
+        """Return how much of the log the policy's quorum stands over, as far as the notary has shown it."""
+        head, before = opened.checkpoint, self._held.settled
+        if policy.satisfied_by(policy.cosigners(one.key for one in opened.cosigned)):
+            return head.size
+        if before == head.size:
+            return before
+        try:
+            note = await client.fetch(WITNESSED)
+        except NotaryRefused:
+            return before  # no checkpoint has its quorum yet
+        shown = tlog.open_checkpoint(note, [opened.log], policy.witness_keys)
+        older = shown.checkpoint
+        names = policy.cosigners(one.key for one in shown.cosigned)
+        if not policy.satisfied_by(names) or not before < older.size <= head.size:
+            return before
+        if not await self._leads(client, (older.size, older.root), head):
+            self._rewritten(head)
+            return before
+        return older.size
+
+    async def _read(self, client: LogClient, head: tlog.Checkpoint) -> tuple[tuple[bytes, ...], list[Placed]]:
+        """Read up to `head`; return the peaks of what is held then and the statements among what is new."""
+        frontier = tlog.Frontier(self._held.size, self._held.peaks)
+        found: list[Placed] = []
+        while frontier.size < head.size:
+            rows: list[tuple[str, int]] = []
+            for _ in range(TOGETHER):
+                for place, entry in await _bundle(client, frontier.size, head.size):
+                    frontier.add(tlog.leaf_hash(entry))
+                    if entry[0] == tlog.STATEMENT:
+                        found.append((place, entry))
+                    elif entry[0] == tlog.MESSAGE:
+                        rows.append((b64(entry[1:]), place))
+                if frontier.size == head.size:
+                    break
+            with self._node.store.transaction() as cursor:
+                cursor.executemany(SQL["add_entry"], rows)
+            # These do not count yet. If we stop here they are read again, or forgotten where they lead nowhere.
+            await asyncio.sleep(0)
+        if frontier.root() != head.root:
+            with self._node.store.transaction() as cursor:
+                cursor.execute(SQL["forget_unproven_entries"], {"size": self._held.size})
+            await self._explain(client, head)
+        return tuple(frontier.peaks), found
+
+    async def _explain(self, client: LogClient, head: tlog.Checkpoint) -> None:
+        """What was read does not lead to the root. Alarm where the log's own tiles show that it was rewritten."""
+        if not await self._leads(client, (self._held.size, self._held.root), head):
+            self._rewritten(head)
+        raise NotaryAway
+
+    async def _leads(self, client: LogClient, old: tuple[int, bytes], head: tlog.Checkpoint) -> bool:
+        """Say whether the log of `head` goes on from an older size and root, by tiles that lead to its own root."""
+        served = {path: await client.fetch(path) for path in _consistency_paths(old[0], head.size)}
+        try:
+            reader = tlog.TileReader(head.size, served.__getitem__)
+            genuine, proof = reader.root() == head.root, reader.consistency(old[0])
+        except Refusal:
+            raise NotaryAway from None
+        if not genuine:
+            raise NotaryAway
+        try:
+            tlog.verify_consistency(*old, head.size, head.root, proof)
+        except tlog.TreeProofRefused:
+            return False
+        return True
+
+    def _rewritten(self, head: tlog.Checkpoint) -> None:
+        with self._node.store.transaction() as cursor:
+            raise_alarm(cursor, LOG_REWRITTEN, "", head.origin, self._node.now())
+
+    def _keep(self, now_held: Held, found: Sequence[Placed]) -> int:
+        """Write down what was read and led to a signed root, alarm over what is not ours, and step the directory.
+
+        Return how much has changed.
+        """
+        row = {"size": now_held.size, "root": now_held.root, "peaks": b"".join(now_held.peaks)}
+        origin = self._node.network.log.origin
+        with self._node.store.transaction() as cursor:
+            cursor.executemany(SQL["add_statement"], found)
+            cursor.execute(SQL["keep_mirrored"], row | {"origin": origin, "settled": now_held.settled})
+            self._look_for_ourselves(cursor, found)
+        # What was read is durable. If we stop here the next start replays the directory from it.
+        before, self._held = self._held, now_held
+        directory = self._node.directory
+        if found or now_held.settled > before.settled:
+            self._node.replay.advance(found, now_held.settled)
+            self._node.directory = self._node.replay.directory
+        if now_held.size >= self._node.seen.size:
+            self._node.seen = Seen(now_held.size, b64(now_held.root))
+        # Where a key is doubted, a leaf decides too.
+        stepped = self._node.directory != directory or bool(directory.refused or directory.outages)
+        self.steps += stepped
+        return now_held.size - before.size + stepped
+
+    def _look_for_ourselves(self, cursor: Cursor, found: Sequence[Placed]) -> None:
+        """A statement that names us and that we did not make: whoever made it, a person must know."""
+        for _, entry in found:
+            try:
+                statement = read_statement(read_logged(entry).statement)
+            except StatementRefused:
+                continue
+            if statement.link.subject == self._node.agency and not self._node.own.is_ours(statement.id):
+                raise_alarm(cursor, STATEMENT_NOT_OURS, "", statement.id, self._node.now())
+
+
+def held(store: Store, network: Network) -> Held:
+    """Return what the store holds of the network's log."""
+    with store.reading() as cursor:
+        if cursor.execute(SQL["has_mirror"]).fetchone()[0] < TABLES:
+            return Held()
+        row = cursor.execute(SQL["mirrored"], {"origin": network.log.origin}).fetchone()
+    if row is None:
+        return Held()
+    peaks = tuple(row[2][at : at + tlog.HASH_SIZE] for at in range(0, len(row[2]), tlog.HASH_SIZE))
+    return Held(row[0], row[1], peaks, row[3])
+
+
+def replayed(store: Store, network: Network) -> LogReplay:
+    """Return the directory of a root file and of what the store holds of its log; needs no notary."""
+    replay = LogReplay(network.name, network.governors, network.statements)
+    settled = held(store, network).settled
+    if settled or held(store, network).size:
+        with store.reading() as cursor:
+            rows = cursor.execute(SQL["log_statements"]).fetchall()
+        replay.advance(rows, settled)
+    return replay
+
+
+def leaf_finder(store: Store, network: Network) -> Callable[[str], int | None]:
+    """Return what tells at which index the log holds a message, None where it is not known to."""
+
+    def leaf_of(content_id: str) -> int | None:
+        with store.reading() as cursor:
+            if cursor.execute(SQL["has_mirror"]).fetchone()[0] < TABLES:
+                return None
+            row = cursor.execute(SQL["leaf_of"], {"entry": content_id, "origin": network.log.origin}).fetchone()
+        return None if row is None else int(row[0])
+
+    return leaf_of
+
+
+async def _bundle(client: LogClient, start: int, size: int) -> list[Placed]:
+    """Return the entries from `start` to the end of its bundle, as a log of `size` has them."""
+    number = start // tlog.TILE_WIDTH
+    tile = tlog.tile_at(None, number, size)
+    if tile is None:
+        raise NotaryAway
+    entries = tlog.read_bundle(await client.fetch(tile.path), tile.width)
+    first = number * tlog.TILE_WIDTH
+    placed = list(enumerate(entries, start=first))[start - first :]
+    if not all(entry for _, entry in placed):
+        raise NotaryAway
+    return placed
+
+
+def _consistency_paths(old: int, size: int) -> list[str]:
+    """Return the paths of all tiles that a root and a consistency proof need."""
+    asked: dict[str, None] = {}
+
+    def blank(path: str) -> bytes:
+        asked[path] = None
+        return bytes(tlog.HASH_SIZE * tlog.read_path(path).width)
+
+    reader = tlog.TileReader(size, blank)
+    reader.root()
+    reader.consistency(old)
+    return list(asked)
