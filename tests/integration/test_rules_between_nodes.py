@@ -3,90 +3,40 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from contracts.examples import example
 from integration.kept import refused
-from integration.walk import (
-    FLIGHT,
-    RISK,
-    STEP_1,
-    STEP_2,
-    STEP_3,
-    Walked,
-    ask_and_accept,
-    invite_and_assess,
-    request_and_confirm,
+from integration.sendings import (
+    BOTH,
+    MISSION,
+    REASON,
+    SATURDAY,
+    SECOND,
+    TUESDAY,
+    approve,
+    assessed,
+    confirm,
+    confirmed,
+    guards,
+    legs,
+    local,
+    plan,
+    request,
+    through,
+    told,
+    voice,
 )
+from integration.walk import RISK, STEP_1, STEP_2, STEP_3, Walked, ask_and_accept, invite_and_assess
 from nodes import FIVE, town
-from referral.casework.intent import Chosen, Override
+from referral.casework.intent import Attestation, Chosen, Override
+from referral.errors import RuleBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
-
-    from nodes import Town
-
-MISSION: Final = ("hu-iom",)
-BOTH: Final = ("hu-fp", "hu-iom")
-TUESDAY: Final = date(2026, 10, 13)
-SATURDAY: Final = date(2026, 10, 10)
-SECOND: Final = "case-manager"
-REASON: Final = "no_other_flight"
-
-
-async def confirmed(it: Town) -> Walked:
-    """Walk to step 4: the 1st of October."""
-    walked = Walked(it)
-    await ask_and_accept(walked)
-    await invite_and_assess(walked)
-    await request_and_confirm(walked)
-    await it.settle()
-    return walked
-
-
-def legs(arrive: date = TUESDAY, **changes: Any) -> dict[str, Any]:
-    """Return the example's itinerary, its one leg changed."""
-    body = example("itinerary", arrive=arrive)
-    return {**body, "legs": [{**body["legs"][0], **changes}]}
-
-
-def local(day: date, clock: str) -> dict[str, str]:
-    """Return a time in Budapest."""
-    return {"local": f"{day.isoformat()}T{clock}", "zone": "Europe/Budapest"}
-
-
-def two_stops() -> dict[str, Any]:
-    """Return a way with two transits."""
-    day = TUESDAY.isoformat()
-    places = ["BRU", "FRA", "VIE", "BUD"]
-    clocks = ["05:00", "06:00", "07:00", "08:00", "09:00", "10:00"]
-    made = [
-        {
-            "n": number + 1,
-            "mode": "air",
-            "from": places[number],
-            "to": places[number + 1],
-            "dep_local": {"local": f"{day}T{clocks[2 * number]}", "zone": "Europe/Budapest"},
-            "arr_local": {"local": f"{day}T{clocks[2 * number + 1]}", "zone": "Europe/Budapest"},
-        }
-        for number in range(3)
-    ]
-    return {"legs": made, "escort": "none"}
-
-
-def plan(walked: Walked, body: Mapping[str, Any], **changes: Any) -> Callable[[], Any]:
-    """Return the sending of a final itinerary with this section."""
-    arrives = {"place": "BUD", "at": body["legs"][-1]["arr_local"]}
-    chosen = {
-        "itinerary": Chosen(body, MISSION),
-        "arrival_time": Chosen(arrives, BOTH),
-        "meeting": Chosen(example("meeting"), MISSION),
-    }
-    act = {**FLIGHT, "state": "final", **changes.pop("act", {})}
-    return lambda: walked.it.send("be-fp", walked.case, "travel-itinerary", act, chosen=chosen, **changes)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +48,7 @@ def plan(walked: Walked, body: Mapping[str, Any], **changes: Any) -> Callable[[]
         (legs(date(2026, 10, 23)), {"T2": "a long weekend's holiday"}),
         (legs(date(2026, 10, 5)), {"T3": "two working days"}),
         (legs(mode="rail"), {"T4": "by rail"}),
-        (two_stops(), {"T5": "two transits"}),
+        (through("FRA", "VIE"), {"T5": "two transits"}),
         (legs(SATURDAY, arr_local=local(SATURDAY, "23:15")), {"T1": "night", "T2": "weekend"}),
     ],
     ids=lambda value: "+".join(f"{rule} {why}" for rule, why in value.items()) if "legs" not in value else "",
@@ -119,60 +69,54 @@ async def test_a_rule_that_warns_wants_a_coded_reason_and_at_night_a_second_func
         await it.settle()
 
         assert [one.rule for one in sent.warnings if one.severity == "W"] == list(rules)
-        (item,) = [one for one in it.nodes["hu-iom"].queries.timeline(walked.case) if one.message == sent.message]
-        results = {guard["rule"]: guard["result"] for guard in item.guards}
-        expected = {rule: "overridden" if rules[rule] == "night" else "attested" for rule in rules}
-        assert {rule: results[rule] for rule in rules} == expected
-        assert {result for rule, result in results.items() if rule not in rules} == {"passed"}
+        seen = guards(it, "hu-iom", walked.case, sent)
+        one = {"result": "attested", "function": "focal-point", "date": date(2026, 10, 1), "reason": REASON}
+        two = {"result": "overridden", "reason": REASON, "second": SECOND}
+        expected = {rule: {"rule": rule, **(two if rules[rule] == "night" else one)} for rule in rules}
+        assert {rule: seen[rule] for rule in rules} == expected
+        assert {guard["result"] for rule, guard in seen.items() if rule not in rules} == {"passed"}
 
 
 async def test_no_approval_before_the_mission_has_stored_the_itinerary(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
         walked = await confirmed(it)
         sent = plan(walked, legs())()
-        approval = {"itinerary": sent.message, "decision": "approved"}
-        with pytest.raises(Exception, match="T3"):
-            it.send("be-fp", walked.case, "travel-approval", approval)
+        with pytest.raises(RuleBroken) as early:
+            approve(walked, "be-fp", sent.message)()
         await it.settle()
 
-        it.send("be-fp", walked.case, "travel-approval", approval)
+        assert early.value.rule == "T3"
+        approve(walked, "be-fp", sent.message)()
 
 
 async def test_no_approval_where_nobody_qualified_meets(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
-        walked = Walked(it)
-        await ask_and_accept(walked)
-        await invite_and_assess(walked)
-        await request_and_confirm(walked, {"services": ("be-fp", "hu-iom"), "reception": MISSION})
+        walked = await assessed(it)
+        walked.ids["step 3"] = request(it, walked.case)().message
+        await walked.until(10, 1, 8)
+        confirm(walked, MISSION)
         await it.settle()
         sent = plan(walked, legs())()
-        approval = {"itinerary": sent.message, "decision": "approved"}
         await it.settle()
 
-        def approve(agency: str) -> Callable[[], object]:
-            return lambda: it.send(agency, walked.case, "travel-approval", approval)
-
-        assert await refused(it, "be-fp", walked.case, approve("be-fp")) == ("rule-broken", "T7")
-        assert approve("hu-iom")()
+        assert await refused(it, "be-fp", walked.case, approve(walked, "be-fp", sent.message)) == ("rule-broken", "T7")
+        approve(walked, "hu-iom", sent.message)()
 
 
 async def test_no_approval_without_a_fresh_risk_of_each_side(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
         walked = await confirmed(it)
         sent = plan(walked, legs())()
-        approval = {"itinerary": sent.message, "decision": "approved"}
         await walked.until(10, 30, 8)  # the voices are more than thirty days old and end tomorrow
 
-        def approve(agency: str) -> Callable[[], object]:
-            return lambda: it.send(agency, walked.case, "travel-approval", approval)
-
         for agency in ("be-fp", "hu-iom"):
-            assert await refused(it, agency, walked.case, approve(agency)) == ("rule-broken", "K4")
+            found = await refused(it, agency, walked.case, approve(walked, agency, sent.message))
+            assert found == ("rule-broken", "K4")
         for agency in ("be-fp", "hu-iom"):
-            walked.send(agency, agency, "risk-assessment", {**RISK, "valid_until": "2026-11-20"})
+            voice(walked, agency, valid_until="2026-11-20")()
         await it.settle()
 
-        it.send("be-fp", walked.case, "travel-approval", approval)
+        approve(walked, "be-fp", sent.message)()
 
 
 async def test_a_departure_without_approvals_is_told_and_flagged(tmp_path: Path) -> None:
@@ -216,24 +160,6 @@ async def test_free_text_that_names_or_locates_somebody_wants_a_reason(
         assert voice(reasons=(Override("M3", "checked_by_hand"),))()
 
 
-def request(
-    it: Town, case: str, act: Mapping[str, Any], reasons: tuple[Override, ...] = (), **bodies: Mapping[str, Any]
-) -> Callable[[], Any]:
-    """Return the sending of step 3 with some bodies changed."""
-    readers = {"wishes": BOTH, "plan": BOTH, "declaration": BOTH, "child": BOTH}
-    names = (
-        "identity",
-        "family",
-        "travel_health",
-        "wishes",
-        "plan",
-        "declaration",
-        *(("child",) if "child" in bodies else ()),
-    )
-    chosen = {name: Chosen({**example(name), **bodies.get(name, {})}, readers.get(name, MISSION)) for name in names}
-    return lambda: it.send("be-fp", case, "reintegration-assistance-request", act, chosen=chosen, reasons=reasons)
-
-
 async def test_a_return_without_the_signed_declaration_is_refused(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
         walked = Walked(it)
@@ -270,10 +196,18 @@ async def test_a_childs_return_needs_all_that_protects_it(tmp_path: Path) -> Non
         await it.settle()
         act = {**STEP_3, "majority": "child"}
         undecided = {"guardian": {"status": "requested"}}
-        assert await refused(it, "be-fp", case, request(it, case, STEP_3)) == ("not-now", "majority")
-        assert await refused(it, "be-fp", case, request(it, case, act)) == ("required", "required")
-        assert await refused(it, "be-fp", case, request(it, case, act, child=undecided)) == ("rule-broken", "B2")
-        assert await refused(it, "be-fp", case, request(it, case, act, child={})) == ("rule-broken", "B2")
+        assert await refused(it, "be-fp", case, request(it, case)) == ("not-now", "majority")
+        assert await refused(it, "be-fp", case, request(it, case, act=act)) == ("required", "required")
+        word = (Attestation("B2", SECOND, date(2026, 9, 1)),)
+        for child, attested in ((undecided, word), ({}, ())):
+            sending = request(it, case, {"child": child}, act=act, attested=attested)
+            assert await refused(it, "be-fp", case, sending) == ("rule-broken", "B2")
+        sent = request(it, case, {"child": {}}, act=act, attested=word)()
+        await it.settle()
+
+        assert told(sent) == []
+        expected = {"rule": "B2", "result": "attested", "function": SECOND, "date": date(2026, 9, 1)}
+        assert guards(it, "hu-fp", case, sent)["B2"] == expected
 
 
 async def test_with_asylum_pending_nobody_is_returned_but_on_her_own_word_with_two_functions(tmp_path: Path) -> None:
@@ -288,11 +222,11 @@ async def test_with_asylum_pending_nobody_is_returned_but_on_her_own_word_with_t
         walked.send("hold", "be-fp", "case-hold", hold, chosen=ground)
         walked.send("lifted", "be-fp", "case-hold", {"hold": "lifted", "reason": "legal", "second": SECOND})
         await it.settle()
-        one = request(it, walked.case, STEP_3, (Override("K6", "independent_legal_advice"),))
-        other = request(it, walked.case, STEP_3, (Override("K6", "her_own_word", "legal-representative"),))
-        both = request(it, walked.case, STEP_3, (Override("K6", "independent_legal_advice", "legal-representative"),))
+        one = request(it, walked.case, reasons=(Override("K6", "independent_legal_advice"),))
+        other = request(it, walked.case, reasons=(Override("K6", "her_own_word", "legal-representative"),))
+        both = request(it, walked.case, reasons=(Override("K6", "independent_legal_advice", "legal-representative"),))
 
-        for send in (request(it, walked.case, STEP_3), one, other):
+        for send in (request(it, walked.case), one, other):
             assert await refused(it, "be-fp", walked.case, send) == ("rule-broken", "K6")
         sent = both()
         await it.settle()
