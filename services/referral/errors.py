@@ -129,3 +129,9 @@ class SettingsRefused(ReferralRefusal):
     """The node cannot start with these settings."""
 
     code = "settings"
+
+
+class DiskRefused(ReferralRefusal):
+    """A file or a folder cannot be read or written; look at room and errors on the disk, and at who may write there."""
+
+    code = "disk"

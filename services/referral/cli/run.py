@@ -21,6 +21,7 @@ from referral.cli.node import add_to as add_node
 from referral.cli.output import FAILED, plain
 from referral.cli.play import add_to as add_plays
 from referral.cli.running import NodeRefused
+from referral.errors import DiskRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our answer has gone. Nothing may be flushed into the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        why = DiskRefused(os.strerror(error.errno) + "." if error.errno else "")  # never its file's name
+        return _refused(why.code, str(why), "", asked)
     except Exception as error:  # noqa: BLE001 - whatever it is, a person reads a sentence and no traceback
         sentence = f"Something went wrong that nobody foresaw ({type(error).__name__}); `referral doctor` may say what."
         return _refused("internal", sentence, "", asked)
