@@ -24,6 +24,7 @@ from contracts.tlog.entries import (
     EntrySizeRefused,
     check_entry,
     message_entry,
+    successor_entry,
 )
 from contracts.tlog.merkle import (
     EMPTY_ROOT,
@@ -185,6 +186,7 @@ __all__ = [
     "read_witness_request",
     "sign_checkpoint",
     "sign_note",
+    "successor_entry",
     "tile_at",
     "tiles_needed",
     "tree_root",

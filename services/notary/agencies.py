@@ -106,11 +106,10 @@ def is_statement(entry: bytes) -> bool:
 def logged_statements(log: Log) -> Iterator[Placed]:
     """Yield (index, entry) of every statement that an open log holds or has taken, in its order."""
     for tile in takewhile(lambda tile: tile.level is None, tlog.all_tiles(log.head.size)):
-        raw = log.files.read(tile)
         # Every other entry has 33 bytes and its length: a full bundle of just those is not looked into.
-        if tile.width == tlog.TILE_WIDTH and len(raw) == WITHOUT_STATEMENTS:
+        if tile.width == tlog.TILE_WIDTH and log.files.length(tile) == WITHOUT_STATEMENTS:
             continue
-        for place, entry in enumerate(tlog.read_bundle(raw, tile.width), start=tile.number * tlog.TILE_WIDTH):
+        for place, entry in enumerate(log.files.entries(tile), start=tile.number * tlog.TILE_WIDTH):
             if is_statement(entry):
                 yield place, entry
     yield from ((place, entry) for entry, place in log.pending.items() if is_statement(entry))

@@ -47,6 +47,54 @@ class WitnessStopped(Refusal):
     code = "witness-stopped"
 
 
+class LogRetired(Refusal):
+    """This log is retired and takes no entries any more; submit to its successor, which the new root file names."""
+
+    code = "log-retired"
+
+
+class LogNotRetired(Refusal):
+    """This log still runs or could run again; end it for good with `notary retire`, and then open its successor."""
+
+    code = "log-not-retired"
+
+
+class LogAway(Refusal):
+    """The log does not answer as a log does; what was fetched so far is kept, so run the same command again later."""
+
+    code = "log-away"
+
+
+class NotServed(LogAway):
+    """The log has nothing at this path now; run the same command again, it may have grown meanwhile."""
+
+    code = "not-served"
+
+
+class ServedRefused(Refusal):
+    """What the log serves is not what it signed; nothing of it was kept. Fetch it again, and tell its operator."""
+
+    code = "served"
+
+
+class LogForked(Refusal):
+    """The log shows two histories. Both signed checkpoints are kept and convict it: show them to everybody."""
+
+    code = "log-forked"
+
+
+class LogRolledBack(Refusal):
+    """The log shows an older checkpoint than it did before; both are kept. Ask its operator, and fetch it again."""
+
+    code = "log-rolled-back"
+
+
+class MirrorRefused(Refusal):
+    """This folder cannot hold a copy of this log; choose an empty folder, or the one that holds its copy already."""
+
+    code = "mirror"
+
+
 class NotFound(Refusal):
     """There is nothing at this path; fetch /checkpoint and ask for the tiles of its size."""
 

@@ -9,7 +9,7 @@ b. the head (size, root) moves by compare-and-swap, in one transaction;
 c. there is never a second root for a size: what was swapped in is what is signed, also after a crash;
 d. at start, head, checkpoint and the edge of the tree are held against each other; entries are taken then, and the
    rest of the files is read in the background;
-e. beyond repair a log is retired: it takes and signs nothing more (`retirement`);
+e. beyond repair a log is retired: it takes and signs nothing more, whoever starts it (`retirement`);
 f. nobody is told an index before the entry is on disk under it, and an entry has one index, whenever it comes again.
 
 Order on disk: journal, bundles, tiles, head, checkpoint. One process holds the lock, one thread at a time calls.
@@ -31,7 +31,7 @@ from contracts.refusal import Refusal
 from contracts.tlog.merkle import leaf_hashes
 from notary import audit, disk
 from notary.edge import Edge, read_edge
-from notary.errors import LogDamaged, LogExists, LogInUse, LogMissing, LogStopped
+from notary.errors import LogDamaged, LogExists, LogInUse, LogMissing, LogRetired, LogStopped
 from notary.index import Head, Index
 from notary.journal import Journal
 from notary.rounds import Rounds
@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_ROUND: Final = 65_536
-READ_BEFORE_SERVING: Final = 1_024  # bundles: logs of up to 262,144 entries are read whole before they are served
+READ_BEFORE_SERVING: Final = 256  # bundles: logs of up to 65,536 entries are read whole before they are served
 READ_AT_ONCE: Final = 32  # bundles that are read in the background between two groups of entries
 
 KEY, CHECKPOINT, INDEX, PENDING, LOCK = "log.key", "checkpoint", "index.sqlite", "pending", "lock"
+VKEY: Final = "log.vkey"  # in place of the key, where the log is a copy of another one
+RETIRED: Final = "retired"
 
 
 class Step(StrEnum):
@@ -80,6 +82,7 @@ class Log:
     rounds: Rounds
     pending: dict[bytes, int] = field(default_factory=dict)
     stopped: str | None = None
+    retired: bool = False
     after: Callable[[Step], None] = go_on
     _index_read: bool = False
 
@@ -261,14 +264,17 @@ class Log:
             raise
 
     def _check_running(self) -> None:
+        if self.retired:
+            raise LogRetired
         if self.stopped is not None:
             raise LogStopped
 
 
-def make_log(folder: Path, origin: str, seed: bytes) -> tlog.NoteSigner:
-    """Make a log of no entries in a folder (which may be absent or empty) and sign its empty tree; return its signer.
+def make_log(folder: Path, origin: str, seed: bytes, first: Sequence[bytes] = ()) -> tlog.NoteSigner:
+    """Make a log in a folder (which may be absent or empty) and sign its empty tree; return its signer.
 
-    Called again after a crash it goes on with the key that is there; a finished log is refused with `LogExists`.
+    The `first` entries wait for the first checkpoint, before all others. Called again after a crash it goes on with the
+    key that is there; a finished log is refused with `LogExists`.
     """
     if (folder / CHECKPOINT).exists():
         raise LogExists
@@ -280,6 +286,11 @@ def make_log(folder: Path, origin: str, seed: bytes) -> tlog.NoteSigner:
         disk.write_file(folder / KEY, f"{signer.secret_text()}\n".encode(), disk.PRIVATE)
     # A crash here leaves a key that nobody has been told of: making the log again goes on with it.
     disk.make_folder(folder / PENDING, folder)
+    journal = Journal(folder / PENDING)
+    for at in range(0, len(first), MAX_ROUND):
+        journal.append(first[at : at + MAX_ROUND])
+    journal.rotate()
+    # A crash here leaves no checkpoint, so making the log again writes the same journal.
     empty = tlog.Checkpoint(signer.key.name, 0, tlog.EMPTY_ROOT)
     disk.write_file(folder / CHECKPOINT, tlog.sign_checkpoint(empty, signer))
     return signer
@@ -291,6 +302,16 @@ def read_signer(folder: Path) -> tlog.NoteSigner:
         return tlog.read_signer((folder / KEY).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LogMissing from None
+
+
+def read_key(folder: Path) -> tlog.NoteKey:
+    """Return the public key of the log, or of the log that is copied here; raises `LogMissing` or `LogDamaged`."""
+    if not (folder / VKEY).exists():
+        return read_signer(folder).key
+    try:
+        return tlog.read_key((folder / VKEY).read_text(encoding="utf-8").strip())
+    except (tlog.NoteKeyRefused, UnicodeDecodeError):
+        raise LogDamaged(f"Damaged: {VKEY}") from None
 
 
 def read_published(folder: Path, key: tlog.NoteKey) -> tlog.Checkpoint:
@@ -317,7 +338,8 @@ def open_log(folder: Path, after: Callable[[Step], None] = go_on) -> Log:
         opened.callback(index.close)
         log = _opened(folder, signer, index, lock)
         log.after = after
-        log.read_on(READ_BEFORE_SERVING)
+        if not log.retired:
+            log.read_on(READ_BEFORE_SERVING)
         log.files.sweep(log.published.size)
         opened.pop_all()
     return log
@@ -326,6 +348,9 @@ def open_log(folder: Path, after: Callable[[Step], None] = go_on) -> Log:
 def _opened(folder: Path, signer: tlog.NoteSigner, index: Index, lock: int) -> Log:
     published = read_published(folder, signer.key)
     files, journal = TileFiles(folder), Journal(folder / PENDING)
+    if (folder / RETIRED).exists():
+        shown, rounds = Head(published.size, published.root), Rounds(files, 0, lock)
+        return Log(folder, signer, files, journal, index, lock, Edge(), shown, published, rounds, {}, RETIRED, True)
     head = _head(index.head(), published)
     rounds = Rounds(files, head.size, lock)
     edge = _edge(files, head)

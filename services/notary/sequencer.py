@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts.refusal import Refusal
 from contracts.request import RequestReplayed
+from contracts.tlog import TILE_WIDTH
 from notary.errors import LogStopped
 
 if TYPE_CHECKING:
@@ -42,8 +43,18 @@ class Submission:
 class Sequencer:
     """Runs a log: `submit` from any request, while `running` is entered."""
 
-    def __init__(self, log: Log, interval: float, agencies: Agencies) -> None:
-        """Take an open log, the seconds between two checkpoints, and who judges the statements among the entries."""
+    def __init__(
+        self,
+        log: Log,
+        interval: float,
+        agencies: Agencies,
+        tell: Callable[[int, int], None] = lambda _done, _whole: None,
+    ) -> None:
+        """Take an open log, the seconds between two checkpoints, and who judges the statements among the entries.
+
+        `tell` hears how many entries of how many have been read again since the log was opened.
+        """
+        self._tell = tell
         self._log = log
         self._agencies = agencies
         self._interval = interval
@@ -131,7 +142,26 @@ class Sequencer:
         answers = iter(places)
         return [next(answers) if refused is None else refused for refused in refusals]
 
+    async def _read_whole(self) -> bool:
+        """Read every file once, in pieces between which entries are taken; return whether the log may sign."""
+        while not self._log.read_whole:
+            try:
+                await self.in_log_thread(self._log.read_on)
+            except OSError:
+                logger.exception("The log cannot be read; it is tried again after the next interval.")
+                self._trouble = "the disk cannot be read"
+                await asyncio.sleep(self._interval)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
+                _say_stopped(error)
+                return False
+            else:
+                self._trouble = None
+                self._tell(self._log.rounds.read * TILE_WIDTH, self._log.rounds.start)
+        return True
+
     async def _sign(self) -> None:
+        if self._log.retired or not await self._read_whole():
+            return
         while True:
             await self._brought.wait()
             await self._may_sign.wait()
@@ -142,8 +172,8 @@ class Sequencer:
             except OSError:
                 logger.exception("The checkpoint could not be written; it is tried again after the next interval.")
                 self._trouble = "the disk cannot be written"
-            except Exception:
-                logger.exception("The log has stopped.")
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
+                _say_stopped(error)
                 return
             else:
                 self._trouble = None
@@ -154,6 +184,14 @@ class Sequencer:
     async def in_log_thread(self, call: Callable[..., T], *given: Any) -> T:
         """Return what `call` returns in the one thread that may touch the log."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *given)
+
+
+def _say_stopped(error: Exception) -> None:
+    """Tell the operator why nothing is signed any more; a refusal says all there is to say."""
+    if isinstance(error, Refusal):
+        logger.error("The log has stopped. %s", error)
+    else:
+        logger.error("The log has stopped.", exc_info=error)
 
 
 def _settle(submission: Submission, answered: list[int] | Refusal) -> None:

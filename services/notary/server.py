@@ -32,8 +32,13 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5
 
 
-def serve(folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], None]) -> None:
-    """Serve the log in `folder` until SIGTERM or SIGINT; `ready` is called once, when requests are answered."""
+def serve(
+    folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], None], tell: Callable[[int, int], None]
+) -> None:
+    """Serve the log in `folder` until SIGTERM or SIGINT; `ready` is called once, when requests are answered.
+
+    `tell` hears how many entries of how many have been read again before the first signature.
+    """
     if settings.network is None:
         raise SettingRefused("network, the network's root file, says who may submit; give --network FILE.")
     log = open_log(folder)
@@ -43,7 +48,7 @@ def serve(folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], No
         known = () if settings.witness_of is None else read_known_logs(settings.witness_of)
         root = read_root(settings.network, log.signer.key)
         policy = tlog.read_policy((agencies.directory.policy or root.policy).encode())
-        notary = Notary(log, agencies, now, settings.interval, settings.allowance(), known, policy)
+        notary = Notary(log, agencies, now, settings.interval, settings.allowance(), known, policy, tell=tell)
         with _listening(settings.address()) as listener:
             asyncio.run(_serve(notary, listener, ready, ends_with_stdin=settings.ends_with_stdin))
     finally:

@@ -73,6 +73,13 @@ class TileFiles:
             raise LogDamaged(f"Damaged: {found.path}")
         return entries[: tile.width]
 
+    def length(self, tile: Tile) -> int:
+        """Return how many bytes stand at a full tile's path, 0 where there are none; nothing is read."""
+        try:
+            return (self.folder / tile.path).stat().st_size
+        except OSError:
+            return 0
+
     def _stored(self, tile: Tile) -> tuple[Tile, bytes]:
         """Return the narrowest file that holds a tile, and its bytes as they are."""
         for found in self._as_wide(tile):

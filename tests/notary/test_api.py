@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from notaries import Desk, body_of, desk, entries, entry, fill, head_of, new_log
 from notary.agencies import Agencies
 from notary.errors import LogStopped
 from notary.index import Head
+from notary.rounds import Rounds
 from notary.sequencer import Sequencer
 from small_network import NOW, directory
 
@@ -285,6 +287,52 @@ async def test_a_stopped_log_takes_nothing_says_so_and_goes_on_serving(log: Path
         assert answer.headers["retry-after"] == "5"
         assert plain_tlog.open_checkpoint((await notary.client.get("/checkpoint")).content, vkey(log))[0] == 3
         assert (await notary.client.get("/livez")).json() == {"status": "pass"}
+
+
+async def test_a_large_log_takes_entries_while_it_is_read_and_signs_after_that(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(log, entries(2_600))
+    monkeypatch.setattr("notary.log.READ_BEFORE_SERVING", 0)
+    monkeypatch.setattr("notary.log.READ_AT_ONCE", 1)
+    reading, taken = threading.Event(), threading.Event()
+
+    def go_on(self: Rounds, _many: int) -> None:
+        if self.read == 3:
+            reading.set()
+            assert taken.wait(30)
+        plain(self, 1)
+
+    plain = Rounds.go_on
+    monkeypatch.setattr(Rounds, "go_on", go_on)
+    async with desk(log) as notary:
+        await asyncio.to_thread(reading.wait, 30)
+        state = await notary.client.get("/readyz")
+        assert (state.status_code, state.json()["status"]) == (200, "warn")
+        asked = asyncio.create_task(notary.indices([entry("meanwhile")]))
+        taken.set()
+        assert await asked == [2_600]
+        assert notary.log.published.size == 2_600
+        await notary.published(2_601)
+        assert (await notary.client.get("/readyz")).json()["status"] == "pass"
+    assert read_whole(log)[-1] == entry("meanwhile")
+
+
+async def test_damage_that_is_found_while_a_large_log_is_served_stops_it_and_is_named(
+    log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(log, entries(2_600))
+    monkeypatch.setattr("notary.log.READ_BEFORE_SERVING", 0)
+    wrong = log / "tile/0/007"
+    wrong.write_bytes(wrong.read_bytes()[:-1] + b"?")
+    async with desk(log) as notary:
+        while (state := await notary.client.get("/readyz")).status_code == 200:
+            await asyncio.to_thread(lambda: None)
+        assert "Damaged: tile/0/007" in state.json()["output"]
+        assert (await notary.submit([entry("x")])).status_code == 503
+        assert (await notary.client.get("/tile/0/006")).status_code == 200
+    assert head_of(log)[0] == 2_600
+    assert [one.getMessage()[:20] for one in caplog.records] == ["The log has stopped."]
 
 
 async def test_a_notary_that_is_stopping_takes_nothing(log: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import plain_tlog
 from contracts import tlog
-from notaries import Program, entries, fill, head_of, new_log, program, read_whole, root_file, vkey
+from notaries import Program, entries, entry, fill, head_of, new_log, program, read_whole, root_file, vkey
 from notary.cli import app
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_a_log_is_made_looked_at_and_checked(tmp_path: Path) -> None:
 def test_the_private_key_is_printed_nowhere(tmp_path: Path) -> None:
     made = run("init", tmp_path / "log", "--origin", "example.org/log", "--json")
     secret = (tmp_path / "log" / "log.key").read_text().strip().rsplit("+", 1)[1]
-    assert set(json.loads(made.stdout)) == {"origin", "vkey"}
+    assert set(json.loads(made.stdout)) == {"origin", "vkey", "witness"}
     assert secret not in made.stdout + made.stderr + run("status", tmp_path / "log").stdout
 
 
@@ -114,9 +114,65 @@ def test_a_wrong_call_exits_2_and_says_what_to_do(log: Path, tmp_path: Path, wor
     assert "Traceback" not in found.stderr
 
 
+def test_a_log_is_copied_checked_and_looked_at(log: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    fill(log, entries(300))
+    with program(log, root_file(tmp_path, log), tmp_path / "clock") as notary:
+        url = notary.ready["url"]
+        nobody = run("mirror", url, copy)
+        assert (nobody.exit_code, "Say whose log it is" in nobody.stderr) == (2, True)
+        both = run("mirror", url, copy, "--vkey", vkey(log), "--network", root_file(tmp_path, log))
+        assert (both.exit_code, "not both" in both.stderr) == (2, True)
+        found = said("mirror", url, copy, "--network", root_file(tmp_path, log))
+        assert (found["size"], found["new"], found["origin"]) == (300, 300, "training.example/log")
+        notary.submit(entries(7, "more"))
+        notary.checkpoint(307, vkey(log))
+        assert run("mirror", url, copy).stdout.endswith("7 of them new\n")
+    state = said("status", copy)
+    assert (state["kind"], state["size"], state["vkey"], state["running"]) == ("copy", 307, vkey(log), False)
+    assert said("fsck", copy)["sound"] is True
+    away = run("mirror", url, copy)
+    assert (away.exit_code, "does not answer" in away.stderr) == (1, True)
+    other = run("mirror", url, copy, "--vkey", str(tlog.make_signer("o", b"\x05" * 32).key))
+    assert (other.exit_code, "another log" in other.stderr) == (2, True)
+    own = run("serve", copy, "--network", root_file(tmp_path, log))
+    assert (own.exit_code, "There is no log in this folder" in own.stderr) == (2, True)
+
+
+def test_a_fork_exits_1_and_says_where_both_checkpoints_are(log: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    fork = new_log(tmp_path / "fork")
+    fill(log, entries(3))
+    fill(fork, entries(4, "other"))
+    for folder, place, code in ((log, "a", 0), (fork, "b", 1)):
+        with program(folder, root_file(tmp_path / place, folder), tmp_path / place / "clock") as notary:
+            found = run("mirror", notary.ready["url"], tmp_path / "copy", "--vkey", vkey(log))
+            assert found.exit_code == code
+    assert "two histories" in found.stderr
+    assert "conflicts/3-4-" in found.stderr
+
+
+def test_a_log_is_retired_and_another_goes_on_from_it(log: Path, tmp_path: Path) -> None:
+    fill(log, entries(3))
+    early = run("init", tmp_path / "next", "--origin", "example.org/log-2", "--succeeds", log)
+    assert (early.exit_code, "notary retire" in early.stderr) == (2, True)
+    assert said("retire", log) == {
+        "beyond": 0,
+        "origin": "training.example/log",
+        "root": said("status", log)["root"],
+        "size": 3,
+    }
+    assert said("status", log)["retired"] is True
+    assert run("init", tmp_path / "next", "--origin", "example.org/log-2", "--succeeds", log).exit_code == 0
+    assert said("status", tmp_path / "next")["pending"] == 1
+    fill(tmp_path / "next", entries(1))
+    assert read_whole(tmp_path / "next") == [b"\x04" + (log / "checkpoint").read_bytes(), entry(0)]
+
+
 def test_help_teaches_every_command() -> None:
     assert "notary init DIR --origin" in run("--help").stdout
-    for command in ("init", "serve", "status", "fsck"):
+    for command in ("init", "serve", "status", "fsck", "mirror", "retire"):
         found = run(command, "--help")
         assert found.exit_code == 0
         assert len(found.stdout.splitlines()) > 8

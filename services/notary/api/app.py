@@ -55,7 +55,7 @@ class Notary:
     """What the app needs: an open log, the network's agencies as it makes them, the present, the pace.
 
     `known_logs` are the keys of other logs that it witnesses; `policy` names the witnesses of its own,
-    which are asked by the `way` to their addresses.
+    which are asked by the `way` to their addresses. `tell` hears how many entries of how many have been read again.
     """
 
     log: Log
@@ -66,13 +66,14 @@ class Notary:
     known_logs: tuple[tlog.NoteKey, ...] = ()
     policy: tlog.Policy = UNWITNESSED
     way: Callable[[str], Asks] = WitnessClient
+    tell: Callable[[int, int], None] = lambda _done, _whole: None
     sequencer: Sequencer = field(init=False)
     witness: Witness = field(init=False)
     cosigning: Cosigning = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the sequencer, the witness of others, and what asks the witnesses; they run while the app does."""
-        self.sequencer = Sequencer(self.log, self.interval, self.agencies)
+        self.sequencer = Sequencer(self.log, self.interval, self.agencies, self.tell)
         folder, key = self.log.folder, self.log.signer.key
         self.witness = Witness(folder / FOLDER, read_cosigner(folder, key.name), (key, *self.known_logs), self.now)
         self.cosigning = Cosigning(self.log, self.sequencer, self.policy, self.witness, self.way)
@@ -200,10 +201,15 @@ def livez() -> dict[str, str]:
 
 @routes.get("/readyz")
 def readyz(request: Request) -> Response:
-    """Answer 200 while entries are taken and signed, 503 with the reason while not."""
+    """Answer 200 while entries are taken and signed, 503 with the reason while not.
+
+    A log that is still being read after its start takes entries and signs a moment later: 200, status `warn`.
+    """
     notary = _notary(request)
     trouble = notary.sequencer.trouble
     state: dict[str, Any] = {"output": trouble, "status": "fail"} if trouble else {"status": "pass"}
+    if not trouble and not notary.log.read_whole:
+        state = {"output": "the log is being read before anything is signed", "status": "warn"}
     if standing := notary.cosigning.standing():
         state["witnesses"] = standing
     return JSONResponse(

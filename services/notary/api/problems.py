@@ -37,6 +37,7 @@ STATUS: Final[Mapping[str, int]] = {
     "statement": 422,
     "entry-size": 422,
     "entry-count": 422,
+    "log-retired": 410,
     "log-stopped": 503,
     "log-damaged": 503,
 }
