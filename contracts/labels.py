@@ -17,6 +17,7 @@ SIGN: Final = b"LF1/sign"
 PROCEDURE: Final = b"LF1/procedure"
 NODE_STATEMENT: Final = b"LF1/node"
 HELD: Final = b"LF1/held"
+ROOT: Final = b"LF1/root"
 ENVELOPE_KID: Final = b"LFE1/kid"
 ENVELOPE_EXTRACT: Final = b"LFE1/extract"
 ENVELOPE_COMMIT: Final = b"LFE1/commit"
@@ -45,6 +46,7 @@ PERSONS: Final = (
     PROCEDURE,
     NODE_STATEMENT,
     HELD,
+    ROOT,
     ENVELOPE_KID,
     ENVELOPE_EXTRACT,
     ENVELOPE_COMMIT,

@@ -1,7 +1,8 @@
 """The root file of a network, `network.json`: the log's key, governors, brokers, notary and the first statements.
 
 A node is given this file by people and trusts nothing that is not under it (evidence.md 4): there is no trust on first
-use. It is read here from bytes and written to bytes; whoever calls keeps the file.
+use. People compare its digest over another way than the file came; the node keeps that digest and starts with no other
+file (`check_root`). It is read here from bytes and written to bytes; whoever calls keeps the file.
 A training network says so in it, and everything that shows or exports must say so too.
 """
 
@@ -11,9 +12,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts import shape
+from contracts import labels, shape
 from contracts.directory import Directory, replay
-from contracts.encoding import b64, parse
+from contracts.encoding import b64, blake, parse
 from contracts.refusal import FormatRefused, Refusal
 from contracts.statements import MAX_POLICY, Entry, entry_value, read_entry
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 FORMAT: Final = "landfall-network/1"
 MAX_NETWORK: Final = 16 * 1024 * 1024
 MAX_GOVERNORS: Final = 16
+
+
+class RootChanged(Refusal):
+    """The root file is not the one whose digest people compared; put that file back, its governors have it."""
+
+    code = "root-changed"
 
 
 class NetworkRefused(FormatRefused):
@@ -71,6 +78,18 @@ class Network:
     def directory(self) -> Directory:
         """Return the directory of the first statements, or raise `StatementRefused`."""
         return replay(self.name, self.governors, self.statements)
+
+
+def root_digest(raw: bytes) -> str:
+    """Return the digest by which people know a root file, 43 characters: BLAKE2b-256 of its bytes."""
+    return b64(blake(labels.ROOT, raw))
+
+
+def check_root(raw: bytes, digest: str) -> Network:
+    """Return what a root file of this digest says, or raise `RootChanged` or `NetworkRefused`."""
+    if root_digest(raw) != digest:
+        raise RootChanged
+    return read_network(raw)
 
 
 def read_network(raw: bytes) -> Network:

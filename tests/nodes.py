@@ -17,7 +17,7 @@ from contracts.tlog import make_signer
 from referral.casework.intent import Chosen, Intent
 from referral.desk import ConsentForm, Sent
 from referral.exchange.embedded import EmbeddedBroker
-from referral.opening import EMBEDDED, KEY_FILE, NETWORK_FILE, Settings, open_node
+from referral.opening import EMBEDDED, KEY_FILE, Settings, keep_root, open_node
 from referral.play.clock import StageClock
 from referral.play.journey import AgencyPart
 from referral.play.network import Place, Term, found_network, new_vault
@@ -128,7 +128,6 @@ class Town:
             "valid_from": date(2026, 9, 1),
             "expires_at": date(2027, 3, 1),
             "body": example("consent"),
-            "prompts": PROMPTS,
         }
         return self.nodes[agency].desk.give_consent(
             case, ConsentForm(**{**form, **changes}), key=self.key(), principal="test"
@@ -188,8 +187,8 @@ async def town(
     await embedded.close()
     for name in parts:
         home = folder / name
-        (home / NETWORK_FILE).write_bytes(write_network(network))
         Settings(name, broker=EMBEDDED, broker_path=str(shared)).write(home)
+        keep_root(home, write_network(network))
         node = open_node(home, KeyFile(home / KEY_FILE), clock.behind(found.skews.get(name, NO_SKEW)))
         found.nodes[name] = wire(home, node, broker(name) if broker else EmbeddedBroker(shared, clock), notary)
     try:

@@ -29,7 +29,7 @@ from referral.casework.case import Case
 from referral.exchange.embedded import EmbeddedBroker
 from referral.exchange.kafka_settings import KafkaSettings, LoopbackPlaintext
 from referral.exchange.provision import provision
-from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, VAULT_FOLDER, Settings, open_node
+from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, VAULT_FOLDER, Settings, keep_root, open_node
 from referral.play.clock import StageClock
 from referral.play.network import Place, Term, found_network
 from referral.vault import KeyFile, Vault
@@ -286,9 +286,9 @@ def found(
     shared = "" if bootstrap else str(folder / "broker.sqlite")
     for name, home in homes.items():
         vaults[name].close()
-        (home / NETWORK_FILE).write_bytes(write_network(network))
         kind = KAFKA if bootstrap else EMBEDDED
         Settings(name, broker=kind, broker_path=shared, bootstrap=bootstrap).write(home)
+        keep_root(home, write_network(network))
     topics = [one.capabilities.topic for one in network.directory().agencies.values()]
     asyncio.run(_provision(folder, bootstrap, topics))
     program = [sys.executable, str(ON_CLOCK), str(folder / CLOCK_FILE)]

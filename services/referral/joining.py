@@ -48,7 +48,16 @@ from contracts.statements import (
 )
 from contracts.tlog import make_signer
 from referral.errors import ReferralRefusal
-from referral.opening import NETWORK_FILE, NODE_FILE, VAULT_FOLDER, Settings, open_node, read_root
+from referral.opening import (
+    NETWORK_FILE,
+    NODE_FILE,
+    VAULT_FOLDER,
+    Settings,
+    keep_root,
+    open_node,
+    read_root,
+    write_whole,
+)
 from referral.vault import KeyFile, Vault
 
 if TYPE_CHECKING:
@@ -303,11 +312,11 @@ def join(
             chain.join(joining.declared, topic, days_from(today - YESTERDAY, today + AHEAD), [seed])
         grown = replace(network, statements=(*network.statements, *chain.entries))
         raw = write_network(grown)
-        _write(joining.folder / NETWORK_FILE, raw)
         joining.settings.write(joining.folder)
+        keep_root(joining.folder, raw)
         _make_store(joining.folder, opener, now)
         # The node is whole. If we stop here it is in nobody's directory, and its folder can be removed.
-        _write(file, raw)
+        write_whole(file, raw)
     return Joined(grown, grown.directory().agency(joining.settings.agency).fingerprint, topic, today + AHEAD)
 
 
@@ -345,8 +354,8 @@ def renew(folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> date:
                 chain.epoch_keys(directory.current_signing(settings.agency, at)[1], missing)
             raw = write_network(replace(network, statements=(*network.statements, *chain.entries)))
             # The private halves are in the vault. If we stop between these two, the next start takes the file over.
-            _write(file, raw)
-            _write(folder / NETWORK_FILE, raw)
+            write_whole(file, raw)
+            keep_root(folder, raw)
     return today + AHEAD
 
 
@@ -355,7 +364,7 @@ def refresh(folder: Path) -> bool:
     raw = news(folder)
     if raw is None:
         return False
-    _write(folder / NETWORK_FILE, raw)
+    keep_root(folder, raw)
     return True
 
 
@@ -409,13 +418,3 @@ def _make_store(folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> No
     node = open_node(folder, unlock, now)
     node.store.close()
     node.vault.close()
-
-
-def _write(target: Path, raw: bytes) -> None:
-    """Write a file whole or not at all."""
-    passing = target.with_name(f"{target.name}.part")
-    with passing.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    passing.replace(target)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from contracts.network import Network, read_network
+from contracts.network import Network, RootChanged, read_network, root_digest
 from contracts.procedure import procedure
 from referral.casework.case import PROCEDURE
 from referral.errors import SettingsRefused
@@ -49,7 +49,9 @@ Clock = Callable[[], datetime]
 class Settings:
     """What `node.json` holds: the agency, how the vault is unlocked, the broker and where it is.
 
-    `directory` is the network's file that the node's copy follows; none where the copy is all there is.
+    `root` is the digest of the root file that people compared: the node starts with no other. While the node takes over
+    a file that goes on from its copy, both digests stand there. `directory` is the network's file that the node's copy
+    follows; none where the copy is all there is.
     """
 
     agency: str
@@ -58,6 +60,7 @@ class Settings:
     broker_path: str = ""
     bootstrap: str = ""
     directory: str = ""
+    root: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
@@ -76,7 +79,7 @@ class Settings:
     def write(self, folder: Path) -> None:
         """Write the settings into a node's folder."""
         text = json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
-        (folder / NODE_FILE).write_text(text, encoding="utf-8")
+        write_whole(folder / NODE_FILE, text.encode())
 
 
 def machine_clock() -> datetime:
@@ -85,11 +88,34 @@ def machine_clock() -> datetime:
 
 
 def read_root(folder: Path) -> Network:
-    """Return the network's root file of a node's folder."""
+    """Return the network's root file of a node's folder, or raise `RootChanged` where it is not the one agreed on."""
     try:
-        return read_network((folder / NETWORK_FILE).read_bytes())
+        raw = (folder / NETWORK_FILE).read_bytes()
     except FileNotFoundError:
         raise SettingsRefused(f"`{NETWORK_FILE}` is missing; ask the network's governors for it.") from None
+    if root_digest(raw) not in Settings.read(folder).root.split():
+        raise RootChanged
+    return read_network(raw)
+
+
+def keep_root(folder: Path, raw: bytes) -> None:
+    """Put the root file that people agreed on into a node's folder; whole, and at no time beside a wrong digest."""
+    settings, digest = Settings.read(folder), root_digest(raw)
+    replace(settings, root=f"{settings.root} {digest}".strip()).write(folder)
+    # If we stop here the file that is there still counts, and so does the one that was to come.
+    write_whole(folder / NETWORK_FILE, raw)
+    # If we stop here both digests count: each was agreed on.
+    replace(settings, root=digest).write(folder)
+
+
+def write_whole(target: Path, raw: bytes) -> None:
+    """Write a file whole or not at all."""
+    passing = target.with_name(f"{target.name}.part")
+    with passing.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    passing.replace(target)
 
 
 def unlock_by(settings: Settings, folder: Path, environment: Mapping[str, str] | None = None) -> Unlock:

@@ -15,7 +15,7 @@ from contracts.refusal import Refusal
 from referral.api.tokens import new_token
 from referral.exchange.broker import BrokerError
 from referral.exchange.embedded import EmbeddedBroker
-from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, Settings
+from referral.opening import EMBEDDED, KAFKA, KEY_FILE, NETWORK_FILE, Settings, keep_root
 from referral.play.apart import ApartPlayer
 from referral.play.apart import Place as ApartPlace
 from referral.play.cast import HousePlayer
@@ -134,8 +134,8 @@ def _founded(
     raw = write_network(network)
     for name in journey.agencies:
         home = folder / NODES / name
-        (home / NETWORK_FILE).write_bytes(raw)
         choice.settings(name, folder).write(home)
+        keep_root(home, raw)
         _keep_token(home)
     return network
 
