@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contracts.directory import Agency, Directory, LogReplay
     from contracts.network import Network
     from contracts.procedure import Procedure
+    from contracts.statements import Calendar
     from referral.stating import OwnStatements
     from referral.store import Store
     from referral.vault import Vault
@@ -79,6 +80,11 @@ class Node:
     def agency_named(self, name: str) -> Agency:
         """Return an agency of the directory, or raise `UnknownAgency`."""
         return self.directory.agency(name)
+
+    def office(self, agency: str) -> Calendar | None:
+        """Return the calendar by which an agency works, None where the directory does not say."""
+        found = self.directory.agencies.get(agency)
+        return None if found is None or found.declared is None else found.declared.calendar
 
     def history(self, case_id: str) -> History | None:
         """Return the reading of a case as it is stored now, None where there is none; shared, so nobody changes it."""

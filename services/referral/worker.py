@@ -22,6 +22,7 @@ from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
 from referral.exchange.broker import BrokerError
 from referral.exchange.certain import EpochKeyLife
 from referral.exchange.deliveries import SQL, Deliveries, seconds
+from referral.exchange.erasures import A_DAY_AND_MORE, Erasures
 from referral.exchange.gaps import Gaps
 from referral.exchange.inbox import Inbox
 from referral.exchange.outbox import Outbox
@@ -65,9 +66,10 @@ class Worker:
         self.outbox = Outbox(node, broker)
         self.key_life = EpochKeyLife(node, self.inbox.let_go)
         self.gaps = Gaps(node)
-        self.clocks = Clocks(node, desk)
         self.mirror = Mirror(node, notary)
         self.rotation = Rotation(node, notary)
+        self.erasures = Erasures(node)
+        self.clocks = Clocks(node, desk, self.erasures)
         self.witnessing = Witnessing(node, proofs, notary)
         self.views = Views(node)
         self.deliveries = deliveries = Deliveries(node)
@@ -102,12 +104,14 @@ class Worker:
         done += self.key_life.turn()  # after the inbox: its records say how late it is
         if self.inbox.begun_anew:
             self.inbox.begun_anew = False
+            self.erasures.ask_all_again()
             done += self._sync(self._node.now())
         # Messages and receipts go out before anything else is looked at.
         done += self._sending.catch_up(self._node.store)
         done += await self._with_broker(self.outbox.turn)
         done += self.follow()
         done += self.clocks.turn()
+        done += self.erasures.turn()
         done += self.gaps.ask(self._node.now())
         return done + self.deliveries.turn()
 
@@ -121,6 +125,7 @@ class Worker:
             rows = [
                 cursor.execute(SQL[name]).fetchone() for name in ("next_delivery_at", "next_gap_at", "next_alarm_at")
             ]
+            rows.append(cursor.execute(correspondence.ERASURES["next_erasure_at"]).fetchone())
         found = [datetime.fromtimestamp(row[0], UTC) for row in rows if row is not None and row[0] is not None]
         clock = self.clocks.next_at()
         return min([*found, *([clock] if clock is not None else []), self._next_day()])
@@ -255,6 +260,7 @@ class Worker:
         with self._node.store.transaction() as cursor:
             for name in ("unstick_deliveries", "unstick_gaps"):
                 cursor.execute(SQL[name], {"now": seconds(now)})
+        self.erasures.ask_all_again(A_DAY_AND_MORE)
         return judged + (0 if first else self._sync(now))
 
     def _collect_orphans(self) -> None:

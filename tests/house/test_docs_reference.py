@@ -12,7 +12,7 @@ from notary.api import problems as notary_problems
 from notary.config import Settings as NotarySettings
 from referral import worker
 from referral.api import problems
-from referral.exchange import answers, certain, deliveries, inbox, outbox, parking
+from referral.exchange import answers, certain, deliveries, erasures, inbox, outbox, parking
 from referral.following import clocks, witnessing
 from referral.opening import Settings
 
@@ -65,8 +65,8 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(outbox.NO_EPOCH_KEY, outbox.NO_TOPIC, outbox.CANNOT_SEND),
         *(inbox.BROKER_RESET, parking.CANNOT_HANDLE, deliveries.NO_RECEIPT, witnessing.LOG_REWRITTEN),
         *(*clocks.CODES.values(), clocks.MISSION_SILENT, clocks.NOT_ALERTED, clocks.BREACH, clocks.CLOCK_FAILED),
-        clocks.PARKED_FACT,
         *(parking.AGENCY_UNKNOWN, parking.PARKED_ENDING, certain.CLOCK_DOUBTED),
+        *(clocks.PARKED_FACT, erasures.UNANSWERED),
         *(worker.BROKER_AWAY, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
     }
     assert known == set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))

@@ -65,6 +65,14 @@ def end_of_day(calendar: Calendar, day: date) -> datetime:
     return midnight.astimezone(UTC)
 
 
+def when_open(calendar: Calendar, moment: datetime) -> datetime:
+    """Return `moment`, or the first one of the office's next working day: nobody is telephoned on a closed day."""
+    day = local_day(calendar, moment)
+    if is_working(calendar, day):
+        return moment
+    return end_of_day(calendar, add_working_days(calendar, day, 1) - timedelta(days=1))
+
+
 def due(calendar: Calendar, now: datetime, term: str) -> datetime:
     """Return when a term of the procedure's `ask` ends: "24h" by the clock, "10wd" by the office's working days."""
     if term.endswith(_WORKING_DAYS):

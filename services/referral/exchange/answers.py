@@ -27,6 +27,7 @@ from referral.casework.case import Erased, ReceiptHeld
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.deliveries import NO_RECEIPT, SQL, seconds
+from referral.exchange.erasures import WITHDRAWN, answered
 from referral.exchange.gaps import answer_gap, entitled
 from referral.exchange.holdings import open_sections
 from referral.exchange.parking import Waits
@@ -43,7 +44,6 @@ SYNC_PAUSE: Final = timedelta(minutes=10)
 UNEQUAL: Final = "equal-sets-unequal-standing"
 SILENCE: Final = "partner-says-silent"
 NOT_ERASED: Final = "erasure-retained"
-WITHDRAWN: Final = "consent_withdrawn"
 
 
 def answer(batch: Batch, opened: OpenedStatement) -> None:
@@ -60,13 +60,13 @@ def answer(batch: Batch, opened: OpenedStatement) -> None:
             batch.write(lambda cursor: _tell(batch, cursor, opened.statement.sender, lacking))
         case ErasureRequest() as body:
             _erase(batch, opened, body)
-        case ErasureAnswer(answer="retained"):
-            _alarm(batch, NOT_ERASED, "", opened.statement.sender)
+        case ErasureAnswer() as body:
+            _keep_answer(batch, opened.statement.sender, body)
         case Silence() as body:
             if _shares(batch, opened.statement.sender, body.case):
                 _alarm(batch, SILENCE, body.case, opened.statement.sender)
-        case ErasureAnswer() | LogView():
-            pass  # a done erasure needs nothing more; log views are compared once witnesses are here
+        case LogView():
+            pass  # they are compared once witnesses are here
 
 
 def _keep_receipts(batch: Batch, opened: OpenedStatement, body: Receipts) -> None:
@@ -191,6 +191,17 @@ def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> No
     if pairs:
         batch.changed(request.case)
     batch.owe(sender, correspondence.ERASURE_ANSWER, [opened.statement.id])
+
+
+def _keep_answer(batch: Batch, sender: str, body: ErasureAnswer) -> None:
+    """End the request that this answers; what a partner keeps is told to a person."""
+
+    def write(cursor: Cursor) -> None:
+        case = answered(cursor, body.request, sender, batch.now)
+        if body.answer == "retained":
+            raise_alarm(cursor, NOT_ERASED, case or "", sender, batch.now)
+
+    batch.write(write)
 
 
 def _meant(batch: Batch, case: Case, entry: Entry, ground: str) -> Iterable[str]:

@@ -2,7 +2,8 @@
 
 A row names a recipient, a type and a subject and nothing else, so that what goes out is what is true then: receipts
 as they were first issued, contents as they are held, sections that may still be read. An equal row that waits is not
-doubled; what was sent is forgotten, because a partner who missed it asks again (standing.md 5).
+doubled; what was sent is forgotten, because a partner who missed it asks again (standing.md 5); requests to erase are
+kept until they are answered (`erasures.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from contracts.node_statement import (
     MAX_IDS,
     Body,
     ErasureAnswer,
-    ErasureRequest,
     GapRequest,
     Held,
     Returned,
@@ -27,7 +27,8 @@ from contracts.node_statement import (
 )
 from contracts.receipts import Receipt, gather
 from referral.exchange.deliveries import SQL, seconds
-from referral.exchange.holdings import held, readable_by
+from referral.exchange.holdings import held, readable_by, to_erase
+from referral.store import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from referral.node import Node
     from referral.store import Cursor
 
+Said = Body | bytes  # the bytes of a statement that is answered by its id: the same in each copy
+
+ERASURES: Final = statements("referral.exchange", "erasures.sql")
 RECEIPTS: Final = "receipts"
 GAP_REQUEST: Final = "gap-request"
 RETURNED: Final = "returned"
@@ -73,8 +77,8 @@ def due(cursor: Cursor, limit: int, away: Iterable[str] = ()) -> list[Due]:
     ]
 
 
-def bodies(node: Node, cursor: Cursor, waiting: Iterable[Due]) -> Iterator[tuple[str, Body]]:
-    """Yield (recipient, body) for the rows of `waiting`; receipts and heads for one go together, up to 64."""
+def bodies(node: Node, cursor: Cursor, waiting: Iterable[Due]) -> Iterator[tuple[str, Said]]:
+    """Yield (recipient, what is said) for the rows of `waiting`; receipts and heads for one go together, up to 64."""
     receipts: dict[str, list[Receipt]] = {}
     heads: dict[str, list[Held]] = {}
     for one in waiting:
@@ -83,7 +87,7 @@ def bodies(node: Node, cursor: Cursor, waiting: Iterable[Due]) -> Iterator[tuple
         elif one.type == SYNC:
             heads.setdefault(one.recipient, []).extend(found for case in one.subject if (found := held(node, case)))
         else:
-            yield from ((one.recipient, body) for body in _body(node, one))
+            yield from ((one.recipient, body) for body in _body(node, cursor, one))
     for recipient, said in receipts.items():
         yield from ((recipient, body) for body in gather(said))
     for recipient, cases in heads.items():
@@ -102,7 +106,7 @@ def keep(cursor: Cursor, recipient: str, receipt: Receipt) -> None:
     cursor.execute(SQL["issue_receipt"], row | {"at": seconds(receipt.at)})
 
 
-def _body(node: Node, one: Due) -> Iterator[Body]:
+def _body(node: Node, cursor: Cursor, one: Due) -> Iterator[Said]:
     case, *rest = one.subject
     match one.type:
         case "gap-request":
@@ -110,9 +114,19 @@ def _body(node: Node, one: Due) -> Iterator[Body]:
         case "returned":
             yield from _returned(node, one.recipient, case, rest)
         case "erasure-request":
-            yield ErasureRequest(case, tuple(rest[1:]), rest[0])
+            yield from _asked(node, cursor, case)
         case "erasure-answer":
             yield _answer(case, rest)
+
+
+def _asked(node: Node, cursor: Cursor, statement: str) -> Iterator[bytes]:
+    """Yield a request to erase as it was made, unless it was answered or consent covers again what it names."""
+    row = cursor.execute(ERASURES["erasure"], {"statement": statement}).fetchone()
+    if row is not None:
+        recipient, subject, raw = row
+        case, *ids = json.loads(subject)
+        if to_erase(node, case, recipient).issuperset(ids):
+            yield raw
 
 
 def _answer(request: str, rest: list[str]) -> ErasureAnswer:

@@ -12,6 +12,7 @@ from contracts.content import Erased, Section
 from contracts.encoding import b64, compact, parse, unb64
 from contracts.node_statement import MAX_IDS, Held, ids_hash
 from contracts.sections import SectionRefused, read_section
+from referral.casework.history import UNCONSENTED
 from referral.vault.errors import SectionErased
 
 if TYPE_CHECKING:
@@ -103,6 +104,21 @@ def shut_to(node: Node, history: History, entry: Entry, agency: str) -> int:
     """Return how many sections of a message consent keeps from `agency` now, of those that it is a reader of."""
     sections = [section for _, section in open_sections(node, history.case, entry) if section is not None]
     return sum(agency in one.readers and history.shut(entry, one, agency) for one in sections)
+
+
+def to_erase(node: Node, case_id: str, agency: str) -> frozenset[str]:
+    """Return the messages of ours in a case that carry something to `agency` from which a withdrawal shuts it."""
+    history = node.history(case_id)
+    if history is None:
+        return frozenset()
+    found = set()
+    for entry in history.case.entries.values():
+        if not entry.ours or entry.content.basis in UNCONSENTED:
+            continue
+        sections = [one for _, one in open_sections(node, history.case, entry) if one is not None]
+        if any(agency in one.readers and history.withdrawn(entry, one, agency) for one in sections):
+            found.add(entry.content.id)
+    return frozenset(found)
 
 
 def held(node: Node, case_id: str) -> Held | None:

@@ -188,7 +188,7 @@ class Outbox:
                     cursor.execute(SQL["statement_sent"], {"id": one.row, "asked": one.asked})
         return sum(recipient in put.taken for recipient, _ in sealed)
 
-    def _bodies(self, cursor: Cursor, waiting: list[correspondence.Due]) -> list[tuple[str, node_statement.Body]]:
+    def _bodies(self, cursor: Cursor, waiting: list[correspondence.Due]) -> list[tuple[str, correspondence.Said]]:
         """Return what is to be said; where one thing cannot be said, the others are."""
         try:
             return list(correspondence.bodies(self._node, cursor, waiting))
@@ -198,22 +198,25 @@ class Outbox:
                 return []
         return [found for one in waiting for found in self._bodies(cursor, [one])]
 
-    def _statement(self, recipient: str, body: node_statement.Body, now: datetime) -> tuple[str, bytes] | None:
+    def _statement(self, recipient: str, said: correspondence.Said, now: datetime) -> tuple[str, bytes] | None:
         """Sign and seal a node statement; one that cannot be made, or for a partner without keys, is let go."""
         try:
-            raw = node_statement.compose(
-                network=self._node.network.name,
-                sender=self._node.agency,
-                recipient=recipient,
-                body=body,
-                sent_at=now,
-                salt=self._node.draw(32),
-            )
+            raw = said if isinstance(said, bytes) else self._compose(recipient, said, now)
             signed = self._node.sign(NODE_STATEMENT, raw)
             return self._seal(recipient, Letter(NODE_STATEMENT, signed.skid, signed.signature, raw), now)
         except Refusal as refused:
             log.warning("statement-failed", error=type(refused).__name__)
             return None
+
+    def _compose(self, recipient: str, body: node_statement.Body, now: datetime) -> bytes:
+        return node_statement.compose(
+            network=self._node.network.name,
+            sender=self._node.agency,
+            recipient=recipient,
+            body=body,
+            sent_at=now,
+            salt=self._node.draw(32),
+        )
 
     async def _append(self, envelopes: Iterable[tuple[str, str, bytes]]) -> Put:
         """Hand everything to the broker, one append for each recipient, in order; say whose topic took it.

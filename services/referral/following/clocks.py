@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from contracts.refusal import Refusal
 from referral.casework.case import Case, Erased
-from referral.casework.history import UNCONSENTED, History
+from referral.casework.history import History
 from referral.casework.intent import Intent
-from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
 from referral.exchange.deliveries import seconds
-from referral.exchange.holdings import open_sections
+from referral.exchange.holdings import open_sections, to_erase
 from referral.following.arrivals import arrival_times
 from referral.following.follower import Follower
 from referral.store import statements
@@ -31,6 +30,7 @@ from referral.store.sqlite import is_machine_fault
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from referral.exchange.erasures import Erasures
     from referral.node import Node
     from referral.store import Cursor, Stored
 
@@ -78,10 +78,11 @@ class Sender(Protocol):
 class Clocks:
     """The clocks of one node; `turn` rings."""
 
-    def __init__(self, node: Node, desk: Sender) -> None:
-        """Ring for `node`; alerts are sent through `desk`."""
+    def __init__(self, node: Node, desk: Sender, erasures: Erasures) -> None:
+        """Ring for `node`; alerts are sent through `desk`, partners are asked to erase by `erasures`."""
         self._node = node
         self._desk = desk
+        self._erasures = erasures
         self.follower = Follower("clocks", TOPICS, self._apply, _forget)
 
     # -- setting -----------------------------------------------------------------------------------------------------
@@ -238,20 +239,9 @@ class Clocks:
         if agency == self._node.agency:
             erase_shut(self._node, case, now)
             return
-        ids = sorted(self._to_erase(History(case, self._node.procedure), agency))
         with self._node.store.transaction() as cursor:
-            for first in range(0, len(ids), 64):
-                subject = [ring.case, "consent_withdrawn", *ids[first : first + 64]]
-                correspondence.owe(cursor, agency, correspondence.ERASURE_REQUEST, subject, now)
-
-    def _to_erase(self, history: History, agency: str) -> Iterator[str]:
-        """Yield the messages of ours that carry something to `agency` from which a withdrawal shuts it."""
-        for entry in history.case.entries.values():
-            if not entry.ours or entry.content.basis in UNCONSENTED:
-                continue
-            sections = [one for _, one in open_sections(self._node, history.case, entry) if one is not None]
-            if any(agency in one.readers and history.withdrawn(entry, one, agency) for one in sections):
-                yield entry.content.id
+            ids = sorted(to_erase(self._node, ring.case, agency))
+            self._erasures.ask(cursor, ring.case, agency, ids)
 
 
 def erase_shut(node: Node, case: Case, now: datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from referral.exchange.correspondence import ERASURES
 from referral.exchange.deliveries import SQL as EXCHANGE
 from referral.exchange.parking import SQL as PARKING
 from referral.following.clocks import SQL as CLOCKS
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def prepare(store: Store) -> None:
     """Make the tables of the exchange and of what is parked, of clocks, proofs and views."""
     with store.transaction() as cursor:
-        for statements in (EXCHANGE, PARKING, CLOCKS, VIEWS, MIRROR, WITNESSING):
+        for statements in (EXCHANGE, ERASURES, PARKING, CLOCKS, VIEWS, MIRROR, WITNESSING):
             for name, sql in statements.items():
                 if name.startswith("create_"):
                     cursor.execute(sql)
