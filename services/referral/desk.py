@@ -69,6 +69,13 @@ class Sent:
     flags: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Sent:
+        """Return the answer that was kept or sent as JSON."""
+        warnings = tuple(Warned(**one) for one in answer["warnings"])
+        flags, also = tuple(answer["flags"]), tuple(answer["also"])
+        return cls(answer["case"], answer["message"], answer["kind"], warnings, flags, also)
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentForm:
@@ -81,7 +88,6 @@ class ConsentForm:
     valid_from: date
     expires_at: date
     body: Mapping[str, Any]
-    prompts: tuple[str, ...]
     person: int = 0
     given_by: str = "individual"
     state: str = "given"
@@ -95,6 +101,12 @@ class ConsentForm:
             raise IntentRefused("`purposes` and `classes`: A consent names at least one of each.")
         if self.valid_from > self.expires_at:
             raise IntentRefused("`expires_at`: The last day lies before the first.")
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """Return what the person was told before: the section says it, and the act repeats it as codes."""
+        told = self.body.get("informed_of")
+        return tuple(str(one) for one in told) if isinstance(told, list | tuple) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +211,13 @@ class Desk:
         """Decide on the case as it is now, and again when a message of a partner came in between."""
         answered = self._answered(request)
         if answered is not None:
-            return _sent(answered)
+            return Sent.of(answered)
         for left in reversed(range(TRIES)):
             before = self._load(case_name)
             case = before.case.twin()
             try:
                 sent = self._sign_all(before, case, intents(before))
-                return _sent(self._save(case, request, asdict(sent)))
+                return Sent.of(self._save(case, request, asdict(sent)))
             except Conflict:
                 if not left:
                     raise
@@ -298,13 +310,6 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return instant_text(value)
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _sent(answer: Mapping[str, Any]) -> Sent:
-    warnings = tuple(Warned(**one) for one in answer["warnings"])
-    return Sent(
-        answer["case"], answer["message"], answer["kind"], warnings, tuple(answer["flags"]), tuple(answer["also"])
-    )
 
 
 def _consent(held: History, form: ConsentForm) -> Intent:

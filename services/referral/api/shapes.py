@@ -120,10 +120,7 @@ class ConsentIn(Shape):
 
     def form(self) -> ConsentForm:
         """Return the consent as the desk takes it."""
-        fields = self.model_dump(exclude={"section"})
-        informed = self.section.get("informed_of")
-        prompts = tuple(str(one) for one in informed) if isinstance(informed, list) else ()
-        return ConsentForm(**fields, body=self.section, prompts=prompts)
+        return ConsentForm(**self.model_dump(exclude={"section"}), body=self.section)
 
 
 class WithdrawalIn(Shape):

@@ -19,9 +19,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from contracts.encoding import instant
 from contracts.refusal import Refusal
+from referral.desk import Sent
 from referral.opening import open_node
 from referral.play.account import account_of, checked_bundle, digest_from_events
-from referral.play.cast import Answer, proofs_of
+from referral.play.cast import proofs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from referral.audit.report import Report
+    from referral.desk import ConsentForm
     from referral.node import Node
     from referral.play.account import Account
-    from referral.play.cast import Form
     from referral.play.clock import StageClock
     from referral.play.lines import Trouble
     from referral.vault import Unlock
@@ -139,21 +140,21 @@ class ApartPlayer:
         """Create a case."""
         return str(self._ask("POST", "/v1/cases", key=key)["case"])
 
-    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Answer:
+    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Sent:
         """Send a message."""
-        return _answer(self._ask("POST", f"/v1/cases/{case}/messages/{quote(kind, safe='')}", said, key=key))
+        return Sent.of(self._ask("POST", f"/v1/cases/{case}/messages/{quote(kind, safe='')}", said, key=key))
 
-    async def give_consent(self, case: str, form: Form, key: str) -> Answer:
+    async def give_consent(self, case: str, form: ConsentForm, key: str) -> Sent:
         """Record a consent."""
         said = {name: getattr(form, name) for name in ("agency", "role", "person", "given_by", "state")}
         said |= {"purposes": list(form.purposes), "classes": [str(one) for one in form.classes]}
         said |= {"valid_from": form.valid_from.isoformat(), "expires_at": form.expires_at.isoformat()}
-        return _answer(self._ask("POST", f"/v1/cases/{case}/consents", said | {"section": dict(form.body)}, key=key))
+        return Sent.of(self._ask("POST", f"/v1/cases/{case}/consents", said | {"section": dict(form.body)}, key=key))
 
-    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Answer:
+    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Sent:
         """Record that a consent is withdrawn."""
         path = f"/v1/cases/{case}/consents/{agency}/withdrawal"
-        return _answer(self._ask("POST", path, {"person": person}, key=key))
+        return Sent.of(self._ask("POST", path, {"person": person}, key=key))
 
     async def read_section(
         self, case: str, message: str, section: str, function: str, purpose: str
@@ -242,8 +243,3 @@ class ApartPlayer:
     def checked_bundle(self, case: str, out: Path) -> Report:
         """Export the bundle of a case into `out` and return what checking it found."""
         return checked_bundle(self.node, proofs_of(self._place.folder), case, out)
-
-
-def _answer(found: Mapping[str, Any]) -> Answer:
-    warned = tuple(str(one["rule"]) for one in found["warnings"])
-    return Answer(found["message"], tuple(found["also"]), warned, tuple(found["flags"]))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from referral.casework.intent import Intent
-from referral.desk import ConsentForm
 from referral.opening import PROOFS_FOLDER, open_node
 from referral.play.account import Account, account_of, checked_bundle, digest_from_events
 from referral.wiring import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import date, datetime
+    from datetime import datetime
     from pathlib import Path
 
     from referral.audit.report import Report
-    from referral.desk import Sent
+    from referral.desk import ConsentForm, Sent
     from referral.exchange.broker import Broker
     from referral.following.proofs import LogClient
     from referral.node import Node
@@ -25,32 +23,6 @@ if TYPE_CHECKING:
     from referral.wiring import Wired
 
 PRINCIPAL = "journey"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a node answers to a command: the message, those that had to go with it, the rules that spoke."""
-
-    message: str
-    also: tuple[str, ...] = ()
-    warned: tuple[str, ...] = ()
-    flagged: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A consent as a journey gives it to a node, in the words of `ConsentForm`; its body says what was told before."""
-
-    agency: str
-    role: str
-    purposes: tuple[str, ...]
-    classes: tuple[str, ...]
-    valid_from: date
-    expires_at: date
-    person: int
-    given_by: str
-    state: str
-    body: Mapping[str, Any]
 
 
 class Player(Protocol):
@@ -74,13 +46,13 @@ class Player(Protocol):
     async def open_case(self, key: str) -> str:
         """Create a case and return its id."""
 
-    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Answer:
+    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Sent:
         """Send a message; `said` is the JSON form of an intent."""
 
-    async def give_consent(self, case: str, form: Form, key: str) -> Answer:
+    async def give_consent(self, case: str, form: ConsentForm, key: str) -> Sent:
         """Record a consent."""
 
-    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Answer:
+    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Sent:
         """Record that a consent is withdrawn."""
 
     async def read_section(
@@ -152,21 +124,18 @@ class HousePlayer:
         """Create a case and return its id."""
         return self.wired.desk.open_case(key=key, principal=PRINCIPAL).case
 
-    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Answer:
+    async def send(self, case: str, kind: str, said: Mapping[str, Any], key: str) -> Sent:
         """Send a message."""
         intent = Intent.from_json(kind, dict(said))
-        return _answer(self.wired.desk.send(case, intent, key=key, principal=PRINCIPAL))
+        return self.wired.desk.send(case, intent, key=key, principal=PRINCIPAL)
 
-    async def give_consent(self, case: str, form: Form, key: str) -> Answer:
+    async def give_consent(self, case: str, form: ConsentForm, key: str) -> Sent:
         """Record a consent."""
-        told = tuple(form.body.get("informed_of", ()))
-        given = ConsentForm(prompts=told, **{name: getattr(form, name) for name in Form.__slots__})
-        return _answer(self.wired.desk.give_consent(case, given, key=key, principal=PRINCIPAL))
+        return self.wired.desk.give_consent(case, form, key=key, principal=PRINCIPAL)
 
-    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Answer:
+    async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Sent:
         """Record that a consent is withdrawn."""
-        sent = self.wired.desk.withdraw_consent(case, agency, person=person, key=key, principal=PRINCIPAL)
-        return _answer(sent)
+        return self.wired.desk.withdraw_consent(case, agency, person=person, key=key, principal=PRINCIPAL)
 
     async def read_section(
         self, case: str, message: str, section: str, function: str, purpose: str
@@ -200,7 +169,3 @@ class HousePlayer:
 def proofs_of(folder: Path) -> Path:
     """Return where a node keeps its proofs."""
     return folder / PROOFS_FOLDER
-
-
-def _answer(sent: Sent) -> Answer:
-    return Answer(sent.message, sent.also, tuple(one.rule for one in sent.warnings), sent.flags)

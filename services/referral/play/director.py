@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.encoding import instant_text
 from contracts.refusal import Refusal
+from referral.desk import ConsentForm
 from referral.play import bodies
 from referral.play.account import cases_held, messages_named
-from referral.play.cast import Form
 from referral.play.expectations import Names, differences
 from referral.play.journey import CASE, EVERYONE, Journey, Step, span
 from referral.play.lines import Withholding
@@ -28,8 +28,9 @@ from referral.play.outcome import CaseOutcome, Done, Failure, Outcome
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
+    from referral.desk import Sent
     from referral.play.account import Account
-    from referral.play.cast import Answer, Player
+    from referral.play.cast import Player
     from referral.play.journey import Consent, Expectation, Fault, Open, Read, Send, Wait, Withdraw, Withheld
     from referral.play.stage import Stage
 
@@ -166,8 +167,14 @@ class Director:
         return f"{opened.by} opens a case"
 
     async def _consent(self, given: Consent) -> str:
+        player, case = self.stage.players[given.by], self._case_id()
+        answer = await self._asked(given.by, lambda: player.give_consent(case, self._form(given), self._key()))
+        self._name(given.label, answer)
+        return f"{given.by} records a consent ({given.state}) that names {given.agency}"
+
+    def _form(self, given: Consent) -> ConsentForm:
         today = (self.stage.clock() + self.journey.skew(given.by)).date()
-        form = Form(
+        return ConsentForm(
             agency=given.agency,
             role=given.role or self.journey.agencies[given.agency].roles[0],
             purposes=given.purposes,
@@ -179,10 +186,6 @@ class Director:
             state=given.state,
             body=bodies.body_of(self.journey, "consent", given.body),
         )
-        player, case = self.stage.players[given.by], self._case_id()
-        answer = await self._asked(given.by, lambda: player.give_consent(case, form, self._key()))
-        self._name(given.label, answer)
-        return f"{given.by} records a consent ({given.state}) that names {given.agency}"
 
     async def _withdraw(self, taken: Withdraw) -> str:
         player, case = self.stage.players[taken.by], self._case_id()
@@ -197,8 +200,8 @@ class Director:
         answer = await self._asked(sent.from_, lambda: player.send(case, sent.kind, said, self._key()))
         self._name(sent.label, answer)
         if answer is not None:
-            self._compare(sent.from_, "send.warned", sent.warned, answer.warned)
-            self._compare(sent.from_, "send.flagged", sent.flagged, answer.flagged)
+            self._compare(sent.from_, "send.warned", sent.warned, tuple(one.rule for one in answer.warnings))
+            self._compare(sent.from_, "send.flagged", sent.flagged, answer.flags)
         return f"{sent.from_} sends {sent.kind}" + (f" (@{sent.label})" if sent.label else "")
 
     def _compare(self, agency: str, what: str, wanted: Iterable[str] | None, said: Iterable[str]) -> None:
@@ -278,7 +281,7 @@ class Director:
     def _case_id(self) -> str:
         return self.cases[self._case]
 
-    def _name(self, label: str | None, answer: Answer | None) -> None:
+    def _name(self, label: str | None, answer: Sent | None) -> None:
         if label is not None and answer is not None:
             self.names.give(label, answer.message)
             self._look_again_at_withheld()
