@@ -78,10 +78,10 @@ async def test_a_step_that_must_be_refused_and_is_not_fails(stage: Stage) -> Non
 
 
 async def test_a_refusal_by_another_rule_fails(stage: Stage) -> None:
-    failure = await failed(stage, text=example().replace('refused = "not-in-table"', 'refused = "M2"'))
+    failure = await failed(stage, text=example().replace('refused = "not-in-table"', 'refused = "M3"'))
 
-    assert (failure.step, failure.expected) == (5, "M2")
-    assert failure.actual.startswith("not-in-table / not-in-table / ")
+    assert (failure.step, failure.expected) == (5, "M3")
+    assert failure.actual.startswith("not-in-table / M2 / ")
 
 
 async def test_a_refusal_that_nobody_expects_fails(stage: Stage) -> None:
