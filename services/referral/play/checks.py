@@ -91,6 +91,9 @@ class _Story:
         self._later: list[tuple[int, str]] = []
         self._cases: set[str] = set()
         self._down: set[str] = set()
+        self._off_line: set[str] = set()
+        self._notary_away = False
+        self._withheld = False
         self._number = 0
 
     def take(self, number: int, step: Step) -> None:
@@ -242,6 +245,7 @@ class _Story:
             self._check_agency(field, agency)
         for name in _messages_of(fault):
             self._later.append((self._number, name))
+        self._check_ends(fault)
         if fault.kill is not None:
             self._check_actor("fault.kill", fault.kill)
             self._down.add(fault.kill)
@@ -249,6 +253,23 @@ class _Story:
             if fault.restart not in self._down:
                 self._refuse("fault.restart", "This node was not killed.")
             self._down.discard(fault.restart)
+
+    def _check_ends(self, fault: Fault) -> None:
+        """What was never taken away is not given back: the author meant another step."""
+        nodes = set(fault.nodes or self._journey.agencies)
+        if fault.broker == "away":
+            self._off_line |= nodes
+        if fault.broker == "back":
+            if not self._off_line & nodes:
+                self._refuse("fault.broker", "It is away for none of these.")
+            self._off_line -= nodes
+        if fault.notary is not None:
+            if (fault.notary == "away") == self._notary_away:
+                self._refuse("fault.notary", f"The notary is {'away already' if self._notary_away else 'not away'}.")
+            self._notary_away = fault.notary == "away"
+        self._withheld |= fault.withhold is not None
+        if fault.release is not None and not self._withheld:
+            self._refuse("fault.release", "Nothing was withheld.")
 
     def read(self, _step: Step, opened: Read) -> None:
         """A section is opened."""
@@ -258,6 +279,8 @@ class _Story:
 
     def expect(self, _step: Step, expected_of: Mapping[str, Expectation]) -> None:
         """Something is looked at."""
+        if not expected_of:
+            self._refuse("expect", "It looks at no agency.")
         for agency, expected in expected_of.items():
             if agency != EVERYONE:
                 self._check_actor(f"expect.{agency}", agency)

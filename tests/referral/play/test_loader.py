@@ -168,12 +168,28 @@ def test_a_mistake_is_told_with_its_step_and_its_field(old: str, new: str, said:
         ('duplicate = { from = "xx" }', f"Step 6, `fault.duplicate.from`: {NO_AGENCY}"),
         ('release = "nothing"', "Step 6, `fault.release"),
         ('broker = "slow"', "Step 6, `fault.broker`: Input should be 'away' or 'back'."),
+        ('broker = "back"', "Step 6, `fault.broker`: It is away for none of these."),
+        ('notary = "back"', "Step 6, `fault.notary`: The notary is not away."),
+        ('release = "everything"', "Step 6, `fault.release`: Nothing was withheld."),
     ],
 )
 def test_a_fault_that_cannot_happen_is_refused(fault: str, said: str) -> None:
     raw = f"{example()}\n[[step]]\nfault = {{ {fault} }}\n".encode()
 
     assert refusal_of(raw).startswith(said)
+
+
+def test_what_was_given_back_is_not_given_back_again() -> None:
+    away = '[[step]]\nfault = { broker = "away", nodes = ["be-fp"] }\n'
+    once = f'{example()}\n{away}[[step]]\nfault = {{ broker = "back" }}\n'
+    twice = f'{once}\n[[step]]\nfault = {{ broker = "back", nodes = ["be-fp"] }}\n'
+
+    assert len(read_journey(once.encode()).step) == 7
+    assert refusal_of(twice.encode()) == "Step 8, `fault.broker`: It is away for none of these."
+
+
+def test_an_expectation_of_nobody_is_refused() -> None:
+    assert refusal_of(f"{example()}\n[[step]]\nexpect = {{}}\n".encode()) == "Step 6, `expect`: It looks at no agency."
 
 
 def test_nobody_asks_a_node_that_was_killed() -> None:
