@@ -293,6 +293,9 @@ class _Story:
         for sections in expected.readable.values():
             for section in sections:
                 self._check_word(f"{place}.readable", section, self._table.sections, "section")
+        for field in ("alarms", "cases"):
+            if expected.known_at is not None and getattr(expected, field) is not None:
+                self._refuse(f"{place}.{field}", "It is looked at as it is now: leave `known_at` out.")
         for verdict in (expected.verdicts or {}).values():
             if verdict.split(":", 1)[0] not in VERDICTS:
                 self._refuse(f"{place}.verdicts", f"A verdict that is told is one of {', '.join(VERDICTS)}.")

@@ -188,6 +188,14 @@ def test_what_was_given_back_is_not_given_back_again() -> None:
     assert refusal_of(twice.encode()) == "Step 8, `fault.broker`: It is away for none of these."
 
 
+def test_what_is_only_known_now_is_not_asked_of_another_time() -> None:
+    asked = "expect.be-fp = { known_at = 2026-09-14T08:00:00Z, cases = 1 }"
+
+    assert refusal_of(f"{example()}\n[[step]]\n{asked}\n".encode()) == (
+        "Step 6, `expect.be-fp.cases`: It is looked at as it is now: leave `known_at` out."
+    )
+
+
 def test_an_expectation_of_nobody_is_refused() -> None:
     assert refusal_of(f"{example()}\n[[step]]\nexpect = {{}}\n".encode()) == "Step 6, `expect`: It looks at no agency."
 
