@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 _LINE: Final = get_args(Line)[1:]
 _SENTENCE: Final = 6  # canaries in one free text
-# What a rule would stop, or one field makes of another: said as the story says it.
+# What a rule would stop, or one field makes of another: said as the story says it, or (None) not at all.
 FIXED: Final[dict[tuple[str, ...], Any]] = {
     ("travel_health", "pregnancy_weeks"): 12,
     ("itinerary", "legs", "overnight"): False,
     ("itinerary", "legs", "landside"): False,
     ("itinerary", "legs", "partner"): "hu-iom",
     ("documents", "permit_expiry"): "2027-01-31",
+    ("destination_place", "shelter_of"): None,
     ("hold_ground", "asylum_claim"): "none",
     ("child", "age_assessment", "result"): "child",
     ("consent", "withdrawal_channel"): "oral",
@@ -69,10 +70,9 @@ class Bodies:
 
     def _model(self, model: type[BaseModel], story: Any, path: tuple[str, ...]) -> dict[str, Any]:
         told = story if isinstance(story, dict) else {}
-        return {
-            field.alias or name: self._field(field, told.get(field.alias or name), (*path, field.alias or name))
-            for name, field in model.model_fields.items()
-        }
+        names = {field.alias or name: field for name, field in model.model_fields.items()}
+        found = {name: self._field(field, told.get(name), (*path, name)) for name, field in names.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def _field(self, field: FieldInfo, story: Any, path: tuple[str, ...]) -> Any:
         if path in FIXED:

@@ -81,7 +81,7 @@ async def _play(folder: Path) -> Played:
         inbox[name] = KeepingBroker(folder / "town" / "broker.sqlite", lambda: START)
         return inbox[name]
 
-    async with town(folder / "town", READING, keeping) as it:
+    async with town(folder / "town", READING, broker=keeping) as it:
         kept = kept_folder(folder / "town" / READER, folder / "kept")
         walked = await walk(it, {READER: "reception"})
         history = it.nodes[READER].queries.history(walked.case)

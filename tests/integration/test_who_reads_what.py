@@ -99,7 +99,7 @@ async def play(folder: Path, *, fewest: bool, stories: Sequence[Any]) -> Played:
         brokers.append(KeepingBroker(folder / "town" / "broker.sqlite", lambda: START))
         return brokers[-1]
 
-    async with town(folder / "town", FIVE, keeping) as it:
+    async with town(folder / "town", FIVE, broker=keeping) as it:
         script = Script.of(it, fewest=fewest)
         for story in stories:
             await story(script)
