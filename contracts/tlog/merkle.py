@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HASH_SIZE: Final = 32
 MAX_SIZE: Final = 2**63 - 1
 MAX_PROOF: Final = 63
+_SHARED: Final = 256  # neighbouring leaves whose paths are the same from a common subtree up
 EMPTY_ROOT: Final = hashlib.sha256().digest()
 
 
@@ -109,16 +110,30 @@ def perfect_subtrees(start: int, end: int) -> list[tuple[int, int]]:
 
 
 class Prover:
-    """Makes proofs from any source of perfect subtrees' roots: a list of leaves, or tiles."""
+    """Makes proofs from any source of perfect subtrees' roots: a list of leaves, or tiles.
 
-    __slots__ = ("subtree",)
+    Proofs of one tree share most of their hashes, so it remembers them: many proofs cost little more than one.
+    """
+
+    __slots__ = ("_above", "_known", "subtree")
 
     def __init__(self, subtree: Callable[[int, int], bytes]) -> None:
         """Take `subtree(height, position)`: the root over leaves `position << height` up to the next position."""
         self.subtree = subtree
+        self._known = dict[tuple[int, int], bytes]()
+        self._above = dict[tuple[int, int], tuple[int, int, tuple[bytes, ...]]]()
 
     def root(self, start: int, end: int) -> bytes:
         """Return the root over the leaves from `start` to `end` - 1."""
+        found = self._known.get((start, end))
+        if found is None:
+            found = self._known[start, end] = self._fold(start, end)
+        return found
+
+    def _fold(self, start: int, end: int) -> bytes:
+        width = end - start
+        if width and not width & (width - 1) and not start & (width - 1):
+            return self.subtree(width.bit_length() - 1, start // width)
         hashes = [self.subtree(height, position) for height, position in perfect_subtrees(start, end)]
         if not hashes:
             return EMPTY_ROOT
@@ -131,17 +146,26 @@ class Prover:
         """Return PATH(index, D[size]) of RFC 6962 2.1.1, from the leaf's sibling up; an index outside is refused."""
         if not 0 <= index < size:
             raise TreeProofRefused("There is no leaf at this index in a tree of this size.")
+        shared = (index // _SHARED, size)
+        if shared not in self._above:
+            self._above[shared] = self._descend(index, 0, size, _SHARED)
+        start, end, above = self._above[shared]
+        return self._descend(index, start, end, 1)[2] + above
+
+    def _descend(self, index: int, start: int, end: int, width: int) -> tuple[int, int, tuple[bytes, ...]]:
+        """Go down towards a leaf to a subtree of at most `width` leaves; return it, and the path from it up."""
         path: list[bytes] = []
-        start, end = 0, size
-        while end - start > 1:
+        root = self.root
+        while end - start > width:
             middle = start + _split(end - start)
             if index < middle:
-                path.append(self.root(middle, end))
+                path.append(root(middle, end))
                 end = middle
             else:
-                path.append(self.root(start, middle))
+                path.append(root(start, middle))
                 start = middle
-        return tuple(reversed(path))
+        path.reverse()
+        return start, end, tuple(path)
 
     def consistency(self, old: int, size: int) -> tuple[bytes, ...]:
         """Return PROOF(old, D[size]) of RFC 6962 2.1.2; it is empty for an empty or an equal old tree."""

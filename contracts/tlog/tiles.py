@@ -153,9 +153,21 @@ class TileReader:
     size: int
     fetch: Callable[[str], bytes]
     kept: MutableMapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    _here: dict[tuple[int, int], tuple[bytes, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _prover: merkle.Prover = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the prover, which remembers the hashes that proofs of this size share."""
+        self._prover = merkle.Prover(self.subtree)
 
     def hashes(self, level: int, number: int) -> tuple[bytes, ...]:
         """Return the hashes of a tile as it stands at this size."""
+        found = self._here.get((level, number))
+        if found is None:
+            found = self._here[level, number] = self._fetched(level, number)
+        return found
+
+    def _fetched(self, level: int, number: int) -> tuple[bytes, ...]:
         tile = tile_at(level, number, self.size)
         if tile is None:
             raise TileRefused("A log of this size has no such tile.")
@@ -176,15 +188,15 @@ class TileReader:
 
     def root(self) -> bytes:
         """Return the root of the log at this size."""
-        return merkle.Prover(self.subtree).root(0, self.size)
+        return self._prover.root(0, self.size)
 
     def inclusion(self, index: int) -> tuple[bytes, ...]:
         """Return the proof that the leaf at `index` is under this size's root."""
-        return merkle.Prover(self.subtree).inclusion(index, self.size)
+        return self._prover.inclusion(index, self.size)
 
     def consistency(self, old: int) -> tuple[bytes, ...]:
         """Return the proof that the log of this size begins with the log of size `old`."""
-        return merkle.Prover(self.subtree).consistency(old, self.size)
+        return self._prover.consistency(old, self.size)
 
 
 def prove(

@@ -9,7 +9,6 @@ from contracts.tlog import (
     COSIGNATURE,
     Checkpoint,
     EntryRefused,
-    EntryReserved,
     EntrySizeRefused,
     LogProof,
     LogProofRefused,
@@ -159,13 +158,7 @@ def test_an_entry_is_one_and_a_content_id() -> None:
     assert check_entry(b"\x01" + bytes(32)) == b"\x01" + bytes(32)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(2, "receipts"), (3, "anchor"), (16, "statement")])
-def test_reserved_entries_are_refused_by_name(kind: int, name: str) -> None:
-    with pytest.raises(EntryReserved, match=name):
-        check_entry(bytes([kind]) + bytes(32))
-
-
-@pytest.mark.parametrize("entry", [b"", b"\x00" + bytes(32), b"\x04" + bytes(32), b"\xff"])
+@pytest.mark.parametrize("entry", [b"", b"\x00" + bytes(32), b"\x05" + bytes(32), b"\xff"])
 def test_entries_of_no_type_are_refused(entry: bytes) -> None:
     with pytest.raises(EntryRefused, match="names no type"):
         check_entry(entry)
