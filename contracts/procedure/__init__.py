@@ -22,7 +22,6 @@ from contracts.procedure.field import ActRefused, Field
 from contracts.procedure.line import ProcedureRefused
 from contracts.procedure.rule import Family, Kind, Variant
 from contracts.procedure.table import Procedure, load, parse
-from contracts.sections import SECTIONS, section_class
 
 _SHIPPED: Final = Path(__file__).parent.parent / "procedures"
 
@@ -40,6 +39,9 @@ def with_models(table: Procedure) -> Procedure:
 
     A table that shows a section under a lower class than its fields have would let a narrower consent open it.
     """
+    # Who only reads a bundle's table needs no models, and loads nothing that could open a socket.
+    from contracts.sections import SECTIONS, section_class  # noqa: PLC0415
+
     for name, section in table.sections.items():
         if name not in SECTIONS:
             raise ProcedureRefused(f"section.{name}: no model says what is in it.")

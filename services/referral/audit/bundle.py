@@ -3,14 +3,15 @@
 A bundle is made of what is held: signed bytes, receipts as they came, proofs of the notary, root file, procedure.
 No section unless asked, and then only what this agency may read now: each is handed out by the same reading that people
 use, which writes the log of reads first. What is erased stays as its commitment. The same state, exported at the same
-time, gives the same bytes.
+time, gives the same bytes. A disclosure is the smallest bundle: one section of one message, for a court, and what
+proves it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from referral.audit import layout
 from referral.audit.bag import write_bag
 from referral.casework.case import Case
 from referral.casework.history import History
-from referral.errors import CaseClosedToReading, CaseUnknown, NotReader, SectionErasedRefusal
+from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange.holdings import open_sections
 from referral.following.proofs import proof_file
 
@@ -93,6 +94,41 @@ def export(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OneSection:
+    """A section by its name, of a message by its content id, of a case."""
+
+    case: str
+    message: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """A disclosure as written: where, and whether the notary's proof is in it."""
+
+    folder: Path
+    proven: bool
+
+
+def disclose(
+    node: Node, proofs: Path, one: OneSection, out: Path, *, log_read: LogRead, exported_at: datetime | None = None
+) -> Disclosure:
+    """Write one section of one message to the folder `out`, with what proves it and nothing else of the case.
+
+    `log_read` logs the read first, or raises what shuts the section. Raises `CaseUnknown`, `CaseErased`,
+    `MessageUnknown`, `NotReader`, `SectionErasedRefusal`, `CaseClosedToReading`, `FolderTaken`, `FolderNotWritten`.
+    """
+    found = node.store.load(one.case, Case)
+    if found is None:
+        raise CaseUnknown
+    collected = _Collected(node, proofs, History(found, node.procedure), log_read)
+    listed = collected.add_one_section(one)
+    about = replace(collected.about(exported_at or node.now()), messages=(listed,), section=one.section)
+    write_bag(out, {**collected.files, layout.CASE: layout.write_case(about)}, layout.bag_fields(about))
+    return Disclosure(out, collected.count(layout.PROOF) > 0)
+
+
 class _Collected:
     """The files of a bundle while they are collected, by path."""
 
@@ -125,9 +161,9 @@ class _Collected:
         """Return how many files end so."""
         return sum(path.endswith(suffix) and part in path and not path.endswith(but) for path in self.files)
 
-    def case_file(self, exported_at: datetime) -> layout.CaseFile:
-        """Return what `case.json` says."""
-        node, standing = self._node, self._history.standing
+    def about(self, exported_at: datetime) -> layout.CaseFile:
+        """Return what every `case.json` says, of messages not yet."""
+        node = self._node
         return layout.CaseFile(
             network=node.network.name,
             training=node.network.training,
@@ -135,24 +171,54 @@ class _Collected:
             agency=node.agency,
             exported_at=exported_at,
             procedure=node.procedure.reference,
+            messages=(),
+        )
+
+    def case_file(self, exported_at: datetime) -> layout.CaseFile:
+        """Return what `case.json` says of a whole case."""
+        standing = self._history.standing
+        return replace(
+            self.about(exported_at),
             digest=standing.digest(),
             document=_value(standing.document()),
             messages=tuple(_listed(entry) for entry in self.entries()),
             left_out=tuple(self._left_out()),
         )
 
-    def add(self, entry: Entry) -> None:
-        """Add every file of a message."""
+    def add_one_section(self, one: OneSection) -> layout.Listed:
+        """Add a message with one of its sections, once the read is in the log, and no word of anybody else."""
+        entry = self._history.entry(one.message)
+        if entry is None:
+            raise MessageUnknown
+        if self._log_read is not None:
+            self._log_read(one.case, one.message, one.section)
+        # The read is in the log. If we stop here a read is logged that did not happen.
+        readable = tuple(
+            layout.ReadableSection(commitment, section)
+            for commitment, section in self._held(entry)
+            if section is not None and section.name == one.section
+        )
+        folder = self._add_signed(entry)
+        self.files[folder + layout.SECTIONS] = layout.write_sections(layout.SectionsFile((), readable))
+        return _listed(entry)
+
+    def _add_signed(self, entry: Entry) -> str:
+        """Add what was signed, the signature and the notary's proof; return the message's folder."""
         content = entry.content
         folder = f"{layout.MESSAGES}{content.id}/"
         self.files[folder + layout.CONTENT] = content.raw
         self._sign(folder + layout.SIGNATURE, entry.skid, entry.signature)
-        for (agency, stage), receipt in sorted(self._history.case.receipts.get(content.id, {}).items()):
-            self.files[folder + layout.receipt_path(agency, stage)] = receipt.statement
-            self._sign(folder + layout.receipt_signature_path(agency, stage), receipt.skid, receipt.signature)
         proof = proof_file(self._proofs, content.id)
         if proof.is_file():
             self.files[folder + layout.PROOF] = proof.read_bytes()
+        return folder
+
+    def add(self, entry: Entry) -> None:
+        """Add every file of a message."""
+        content, folder = entry.content, self._add_signed(entry)
+        for (agency, stage), receipt in sorted(self._history.case.receipts.get(content.id, {}).items()):
+            self.files[folder + layout.receipt_path(agency, stage)] = receipt.statement
+            self._sign(folder + layout.receipt_signature_path(agency, stage), receipt.skid, receipt.signature)
         held = layout.SectionsFile(tuple(self._gone(entry)), tuple(self._readable(entry)))
         if held.erased or held.sections:
             self.files[folder + layout.SECTIONS] = layout.write_sections(held)

@@ -1,4 +1,4 @@
-"""What the command line calls: replay, export, verify; each answers whether it holds, as a document and as lines."""
+"""What the command line calls: replay, export, disclose, verify; each says whether it holds, as document and lines."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from referral.audit.bundle import Bundle, LogRead
+    from referral.audit.bundle import Bundle, LogRead, OneSection
     from referral.node import Node
 
     Progress = Callable[[str], None]
 
 FUNCTION: Final = "auditor"
-PURPOSE: Final = "export"
+EXPORT: Final = "export"
+DISCLOSE: Final = "disclose"
 
 
 class ReadsNotLogged(Refusal):
@@ -76,17 +77,34 @@ def export(
     opened for writing, or `ReadsNotLogged` is raised and nothing is written.
     """
     proofs = folder / PROOFS_FOLDER
-    log_read = _reading(Queries(node, proofs), principal) if sections else None
+    log_read = _reading(Queries(node, proofs), principal, EXPORT) if sections else None
     found = bundles.export(node, proofs, case, out, sections=log_read, progress=progress)
     return Answer(held=True, value={**asdict(found), "folder": str(found.folder)}, text=_lines(found))
 
 
-def _reading(queries: Queries, principal: str) -> LogRead:
+def disclose(node: Node, folder: Path, one: OneSection, out: Path, *, principal: str = "") -> Answer:
+    """Write one section of a message of the node in `folder` to the folder `out`, its read logged for `principal`.
+
+    The node must be opened for writing, or `ReadsNotLogged` is raised and nothing is written.
+    """
+    proofs = folder / PROOFS_FOLDER
+    log_read = _reading(Queries(node, proofs), principal, DISCLOSE)
+    found = bundles.disclose(node, proofs, one, out, log_read=log_read)
+    proven = "with the notary's proof" if found.proven else "without a proof of the notary, which has not come yet"
+    text = (
+        f"The disclosure is in {found.folder}: the section {one.section} of one message, {proven}.",
+        "It shows the codes of that message too, which its signature covers; read data/messages before you hand it on.",
+        f"Anybody can check it, offline: referral verify {found.folder}",
+    )
+    return Answer(held=True, value={**asdict(one), "folder": str(found.folder), "proven": found.proven}, text=text)
+
+
+def _reading(queries: Queries, principal: str, purpose: str) -> LogRead:
     """Return what logs that a section is handed out, or raises what shuts it."""
 
     def log_read(case: str, message: str, section: str) -> object:
         try:
-            return queries.read_section(case, message, section, function=FUNCTION, purpose=PURPOSE, principal=principal)
+            return queries.read_section(case, message, section, function=FUNCTION, purpose=purpose, principal=principal)
         except StoreUnavailable:
             raise ReadsNotLogged from None
 

@@ -72,7 +72,7 @@ class Grounding:
         try:
             return layout.read_case(raw)
         except FormatRefused as refused:
-            self._fail("case file", layout.CASE, f"It is not of the form landfall-bundle/1. {refused.detail}")
+            self._fail("case file", layout.CASE, f"It is not of its form. {refused.detail}")
             return None
 
     def _root(self) -> Network | None:

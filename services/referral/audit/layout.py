@@ -1,4 +1,4 @@
-"""Where everything stands in a bundle, and the three JSON forms that only a bundle has; written and read here alone.
+"""Where everything stands in a bundle, and the JSON forms that only a bundle has; written and read here alone.
 
 data/network.json                      the network's root file: directory statements, policy, log key
 data/procedure.toml                    the procedure table, as it shipped
@@ -10,6 +10,8 @@ data/messages/<content id>/
     receipts/<agency>.<stage>.signature.json
     log.tlog-proof                     the notary's proof (C2SP tlog-proof), once there is one
     sections.json                      landfall-sections/1: erased sections, and those exported on request
+
+A disclosure is the same folder with one message, one section and no receipts; its case.json is landfall-disclosure/1.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ SECTIONS: Final = "sections.json"
 RECEIPTS: Final = "receipts/"
 
 CASE_FORMAT: Final = "landfall-bundle/1"
+DISCLOSURE_FORMAT: Final = "landfall-disclosure/1"
 SIGNATURE_FORMAT: Final = "landfall-signature/1"
 SECTIONS_FORMAT: Final = "landfall-sections/1"
 MAX_JSON: Final = 16 * 1024 * 1024
@@ -77,6 +80,7 @@ class CaseFile:
     """What `case.json` says: `digest` and `document` are of the standing, `messages` in order, the past of each first.
 
     `left_out` are messages that the agency holds and that are no part of the case: their senders never had a seat.
+    Of a disclosure `section` is the one section that is disclosed; it has one message and says nothing of the standing.
     """
 
     network: str
@@ -85,10 +89,16 @@ class CaseFile:
     agency: str
     exported_at: datetime
     procedure: Mapping[str, str]
-    digest: str
-    document: Mapping[str, Any]
     messages: tuple[Listed, ...]
+    digest: str = ""
+    document: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    section: str = ""
+
+    @property
+    def format(self) -> str:
+        """Return the name of the form."""
+        return DISCLOSURE_FORMAT if self.section else CASE_FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,7 @@ def bag_fields(case: CaseFile) -> dict[str, str]:
         "Source-Organization": case.agency,
         "Bagging-Date": f"{case.exported_at:%Y-%m-%d}",
         "External-Identifier": case.case,
-        "Landfall-Format": CASE_FORMAT,
+        "Landfall-Format": case.format,
         "Landfall-Network": case.network,
         **training,
     }
@@ -155,36 +165,40 @@ def bag_fields(case: CaseFile) -> dict[str, str]:
 
 def write_case(case: CaseFile) -> bytes:
     """Return the bytes of `case.json`, indented for people."""
-    return _write(
-        {
-            "agency": case.agency,
-            "case": case.case,
-            "exported_at": instant_text(case.exported_at),
-            "format": CASE_FORMAT,
-            "left_out": list(case.left_out),
-            "messages": [
-                {
-                    "id": one.id,
-                    "kind": one.kind,
-                    "recorded_at": instant_text(one.recorded_at),
-                    "sender": one.sender,
-                    "sent_at": instant_text(one.sent_at),
-                }
-                for one in case.messages
-            ],
-            "network": case.network,
-            "procedure": dict(case.procedure),
-            "standing": {"digest": case.digest, "document": case.document},
-            "training": case.training,
-        }
-    )
+    value = {
+        "agency": case.agency,
+        "case": case.case,
+        "exported_at": instant_text(case.exported_at),
+        "format": case.format,
+        "messages": [
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "recorded_at": instant_text(one.recorded_at),
+                "sender": one.sender,
+                "sent_at": instant_text(one.sent_at),
+            }
+            for one in case.messages
+        ],
+        "network": case.network,
+        "procedure": dict(case.procedure),
+        "training": case.training,
+    }
+    if case.section:
+        return _write(value | {"section": case.section})
+    standing = {"digest": case.digest, "document": case.document}
+    return _write(value | {"left_out": list(case.left_out), "standing": standing})
 
 
 def read_case(raw: bytes) -> CaseFile:
-    """Return what `case.json` says, or raise `FormatRefused`."""
-    found = shape.record(_parsed(raw, CASE_FORMAT), _CASE, closed=True)
+    """Return what `case.json` says, of a bundle or of a disclosure, or raise `FormatRefused`."""
+    value = _parsed(raw, CASE_FORMAT, DISCLOSURE_FORMAT)
+    disclosure = value["format"] == DISCLOSURE_FORMAT
+    found = shape.record(value, {**_ABOUT, **(_ONE_SECTION if disclosure else _STANDING)}, closed=True)
+    del found["format"]
+    if disclosure:
+        return CaseFile(**found)
     standing = found.pop("standing")
-    found.pop("format")
     return CaseFile(digest=standing["digest"], document=standing["document"], **found)
 
 
@@ -234,10 +248,10 @@ def _write(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _parsed(raw: bytes, form: str) -> dict[str, Any]:
+def _parsed(raw: bytes, *forms: str) -> dict[str, Any]:
     value = parse(raw, MAX_JSON)
-    if value.get("format") != form:
-        raise FormatRefused(f"`format`: It is not {form}.")
+    if value.get("format") not in forms:
+        raise FormatRefused(f"`format`: It is not {' or '.join(forms)}.")
     return value
 
 
@@ -273,7 +287,7 @@ _LISTED: Final[Mapping[str, shape.Reader[Any]]] = {
     "sent_at": instant,
     "recorded_at": instant,
 }
-_CASE: Final[Mapping[str, shape.Reader[Any]]] = {
+_ABOUT: Final[Mapping[str, shape.Reader[Any]]] = {
     "format": shape.anything,
     "network": shape.NETWORK,
     "training": shape.truth,
@@ -281,9 +295,15 @@ _CASE: Final[Mapping[str, shape.Reader[Any]]] = {
     "agency": agency_name,
     "exported_at": instant,
     "procedure": lambda value: shape.record(value, {"hash": shape.ID, "name": _PROCEDURE_NAME}, closed=True),
-    "standing": lambda value: shape.record(value, {"digest": _DIGEST, "document": shape.mapping}, closed=True),
     "messages": shape.array(_listed, most=MAX_MESSAGES),
+}
+_STANDING: Final[Mapping[str, shape.Reader[Any]]] = {
+    "standing": lambda value: shape.record(value, {"digest": _DIGEST, "document": shape.mapping}, closed=True),
     "left_out": shape.array(shape.ID, most=MAX_MESSAGES),
+}
+_ONE_SECTION: Final[Mapping[str, shape.Reader[Any]]] = {
+    "messages": shape.array(_listed, least=1, most=1),
+    "section": shape.CODE,
 }
 _SIGNATURE: Final[Mapping[str, shape.Reader[Any]]] = {
     "format": shape.anything,

@@ -51,7 +51,8 @@ class MessageCheck:
         if content is None:
             return
         self.content = content
-        self._receipts(content)
+        if not self.ground.case.section:
+            self._receipts(content)
         self._proof(content)
         self._sections(content)
 
@@ -67,9 +68,10 @@ class MessageCheck:
 
     def _strangers(self) -> None:
         known = {layout.CONTENT, layout.SIGNATURE, layout.PROOF, layout.SECTIONS}
+        disclosed = bool(self.ground.case.section)
         for name in sorted(self.files.keys() - known):
-            if layout.receipt_of(name) is None:
-                self._say(FAILS, "form", f"{name} is no part of a bundle.")
+            if disclosed or layout.receipt_of(name) is None:
+                self._say(FAILS, "form", f"{name} is no part of a {'disclosure' if disclosed else 'bundle'}.")
 
     # -- content and signature ---------------------------------------------------------------------------------------
 
@@ -252,7 +254,8 @@ class MessageCheck:
     # -- sections ----------------------------------------------------------------------------------------------------
 
     def _sections(self, content: Content) -> None:
-        raw = self.files.get(layout.SECTIONS)
+        disclosed = self.ground.case.section
+        raw = self._raw(layout.SECTIONS, "section") if disclosed else self.files.get(layout.SECTIONS)
         if raw is None:
             return
         try:
@@ -260,6 +263,8 @@ class MessageCheck:
         except FormatRefused as refused:
             self._say(FAILS, "section", f"{layout.SECTIONS} is not of its form. {refused.detail}")
             return
+        if disclosed and ([one.section.name for one in found.sections], found.erased) != ([disclosed], ()):
+            self._say(FAILS, "section", f"It holds something else than the section {disclosed}.")
         me = self.ground.case.agency
         for one in found.sections:
             section = one.section

@@ -129,6 +129,9 @@ def _messages(bag: Bag, ground: Ground) -> Iterator[Finding]:
         yield from check.findings
     yield from _one_log(checks)
     yield from _witnesses(ground, checks)
+    if ground.case.section:
+        yield _disclosed(ground.case)
+        return
     yield from _left_out(ground.case)
     yield from _standing(ground, checks)
 
@@ -175,6 +178,11 @@ def _witnesses(ground: Ground, checks: Iterable[MessageCheck]) -> Iterator[Findi
     names = ", ".join(sorted({name for one in witnessed for name in one.witnesses})) or "nobody"
     sentence = f"{len(witnessed)} of {len(proven)} proofs are witnessed, by {names}; the others say logged."
     yield Finding(NOTE, "witnesses", ground.root.log.origin, sentence)
+
+
+def _disclosed(case: CaseFile) -> Finding:
+    sentence = f"It shows the section {case.section} of one message and says nothing of the rest of the case."
+    return Finding(NOTE, "disclosure", f"case {case.case}", sentence)
 
 
 def _left_out(case: CaseFile) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`replay`, `export`, `verify`: what was known when, and the evidence about it; no network, no server."""
+"""`replay`, `export`, `disclose`, `verify`: what was known when, and the evidence about it; no network, no server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from referral.cli import output
-from referral.cli.call import AsJson, NodeDir, call, moment
+from referral.cli.call import AsJson, Misused, NodeDir, call, moment
 
 PRINCIPAL = "command-line"
 
@@ -17,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this room."""
     for command in (replay, export, verify):
         app.command()(command)
+    app.command(context_settings={"ignore_unknown_options": True})(disclose)
 
 
 def replay(
@@ -79,6 +80,41 @@ def export(
                 principal=PRINCIPAL,
                 progress=progress,
             )
+            training = opened.network.training
+    except StoreInUse:
+        raise command.ReadsNotLogged from None
+    output.report(found, as_json=asked.as_json, training=training)
+
+
+def disclose(
+    context: typer.Context,
+    *,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case's id, or its spoken reference.")],
+    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="The content id of the message.")],
+    section: Annotated[str, typer.Argument(metavar="SECTION", help="The section's name, such as needs.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; it must not be there yet.")],
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one section of one message for a court, with what proves it, and nothing else; the read is logged.
+
+    Check it with `referral verify DIR`. End `referral up` on this node first: reads are logged by whoever writes.
+
+    Example: referral disclose 4K7M-2QXP MESSAGE needs --out for-the-court
+    """
+    asked = call(context, node, as_json)
+    if any(given.startswith("--") for given in (case, message, section)):
+        raise Misused("There is no such option; see `referral disclose --help`.")
+    from referral.audit import command  # noqa: PLC0415 - loaded when it is asked for
+    from referral.audit.bundle import OneSection  # noqa: PLC0415 - the same
+    from referral.cli import folder  # noqa: PLC0415 - the same
+    from referral.store.errors import StoreInUse  # noqa: PLC0415 - the same
+
+    try:
+        with folder.writing(asked.folder) as (opened, queries):
+            named = folder.named_case(queries, case)
+            one = OneSection(named, message, section)
+            found = command.disclose(opened, asked.folder, one, out, principal=PRINCIPAL)
             training = opened.network.training
     except StoreInUse:
         raise command.ReadsNotLogged from None

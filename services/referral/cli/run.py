@@ -16,6 +16,8 @@ from referral.cli.audit import add_to as add_audit
 from referral.cli.call import USED_WRONGLY, AsJson, Asked, Misused, NodeDir
 from referral.cli.case import add_to as add_cases
 from referral.cli.consent import add_to as add_consents
+from referral.cli.join import add_to as add_joining
+from referral.cli.keys import add_to as add_keys
 from referral.cli.message import add_to as add_messages
 from referral.cli.node import add_to as add_node
 from referral.cli.output import FAILED, plain
@@ -43,7 +45,7 @@ app = typer.Typer(
         "Exit codes: 0 done, 1 refused or a check failed, 2 called wrongly."
     ),
 )
-for _add in (add_node, add_cases, add_messages, add_consents, add_audit, add_plays):
+for _add in (add_node, add_joining, add_keys, add_cases, add_messages, add_consents, add_audit, add_plays):
     _add(app)
 
 
@@ -100,13 +102,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _hyphened(given: list[str]) -> list[str]:
-    """Let no case id pass for an option: one in 64 begins with a hyphen, and goes last, behind `--`."""
+    """Let no case id pass for an option: one in 64 begins with a hyphen, and goes last, behind `--`.
+
+    `disclose` has several ids in an order that counts, and sees to it by itself.
+    """
     cases = [
         place
         for place, text in enumerate(given)
         if HYPHENED.fullmatch(text) and (not place or given[place - 1] not in TAKES_AN_ID)
     ]
-    if not cases or "--" in given:
+    if not cases or "--" in given or "disclose" in given:
         return given
     return [*(text for place, text in enumerate(given) if place not in cases), "--", *(given[one] for one in cases)]
 

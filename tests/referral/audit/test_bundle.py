@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -250,14 +251,20 @@ cases = st.builds(
     messages=st.lists(listed, max_size=4, unique_by=lambda one: one.id).map(tuple),
     left_out=st.lists(ids, max_size=3, unique=True).map(tuple),
 )
+disclosures = st.builds(
+    lambda case, one, section: replace(case, digest="", document={}, messages=(one,), left_out=(), section=section),
+    cases,
+    listed,
+    st.sampled_from(["needs", "identity"]),
+)
 
 
-@given(cases)
+@given(cases | disclosures)
 def test_a_case_file_is_read_as_it_was_written(case: layout.CaseFile) -> None:
     assert layout.read_case(layout.write_case(case)) == case
 
 
-@given(cases, st.data())
+@given(cases | disclosures, st.data())
 def test_a_case_file_without_one_of_its_fields_is_refused(case: layout.CaseFile, data: st.DataObject) -> None:
     value = json.loads(layout.write_case(case))
     del value[data.draw(st.sampled_from(sorted(value)))]
