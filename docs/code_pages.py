@@ -17,6 +17,7 @@ import notary
 import referral
 from docs.marks import DOCS, HEAD, coded, read_toml, table
 from notary.api import problems as notary_problems
+from notary.cli import app as notary_app
 from referral.api import problems
 from referral.api.described import openapi_text
 from referral.cli.run import app
@@ -202,7 +203,7 @@ def command_line_page() -> str:
         HEAD,
         "# Command line",
         "",
-        "`referral` is the node's command line; what follows is what each command says with `--help`.",
+        "`referral` is the node's command line, `notary` the log's; here stands what each command says with `--help`.",
         "",
         "A node is named by its folder: `--node DIR`, else `$REFERRAL_NODE`, else the folder one stands in.",
         "A case is named by its id or by its spoken reference.",
@@ -233,6 +234,8 @@ def command_line_page() -> str:
         "",
     ]
     for path, command in sorted(_commands(root, ("referral",))):
+        lines += [f"## {' '.join(path)}", "", "```text", _help(command, path), "```", ""]
+    for path, command in sorted(_commands(typer.main.get_command(notary_app), ("notary",))):
         lines += [f"## {' '.join(path)}", "", "```text", _help(command, path), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
