@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from notary.cosigning import Asks
+
 PATIENT: Final = 1000.0  # seconds: what is shown to delay nobody would delay a test past its end
 
 
@@ -132,13 +134,21 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    town: Town, log: Path, witnesses: Sequence[Path], quorum: int, known: Sequence[Path] = ()
+    town: Town,
+    log: Path,
+    witnesses: Sequence[Path] = (),
+    quorum: int = 0,
+    known: Sequence[Path] = (),
+    *,
+    text: str = "",
+    way: Callable[[str], Asks] | None = None,
 ) -> AsyncGenerator[Office]:
-    """Run one notary at its address; `known` are the logs that it witnesses."""
+    """Run one notary at its address, under the policy `text` or one of `witnesses`; `known` are logs it witnesses."""
     clock = Clock()
     opened = open_log(log)
     try:
-        text = policy(log, witnesses, quorum) if witnesses else f"log {log_key(log)}\nquorum none\n"
+        plain = f"log {log_key(log)}\nquorum none\n"
+        text = text or (policy(log, witnesses, quorum) if witnesses else plain)
         notary = Notary(
             opened,
             Agencies(directory(), clock),
@@ -146,7 +156,7 @@ async def office(
             0.02,
             known_logs=tuple(log_key(one) for one in known),
             policy=tlog.read_policy(text.encode()),
-            way=town.way,
+            way=way or town.way,
         )
         app = make_app(notary)
         transport = httpx.ASGITransport(app)
