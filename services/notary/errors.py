@@ -101,6 +101,12 @@ class NotFound(Refusal):
     code = "not-found"
 
 
+class DiskRefused(Refusal):
+    """A file or folder cannot be read or written; see whether the disk is full and whose the folder is."""
+
+    code = "disk"
+
+
 class SettingRefused(Refusal):
     """This setting cannot be used; correct it and start again."""
 

@@ -88,6 +88,9 @@ class Rounds:
         if looked < LOOKED_AT:
             # This pass is over; the next one asks what was touched since this one began.
             self._since, self._began = self._began, disk.present(self.lock)
+            if self._began < self._since:
+                # The clock was set back: what was touched since may bear any earlier time, so everything is read again.
+                self._since = 0
             self._looking = iter(range(bundles))
             for number in islice(self._looking, LOOKED_AT - looked):
                 if self._is_touched(number):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 5
 
+logger = logging.getLogger(__name__)
+
 
 def serve(
     folder: Path, settings: Settings, ready: Callable[[dict[str, Any]], None], tell: Callable[[int, int], None]
@@ -48,6 +51,8 @@ def serve(
         known = () if settings.witness_of is None else read_known_logs(settings.witness_of)
         root = read_root(settings.network, log.signer.key)
         policy = tlog.read_policy((agencies.directory.policy or root.policy).encode())
+        if not policy.asks_for_witnesses:
+            logger.warning("Nobody witnesses this log: that it was put back from a copy is something it cannot notice.")
         notary = Notary(log, agencies, now, settings.interval, settings.allowance(), known, policy, tell=tell)
         with _listening(settings.address()) as listener:
             asyncio.run(_serve(notary, listener, ready, ends_with_stdin=settings.ends_with_stdin))

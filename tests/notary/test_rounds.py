@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,12 @@ def flip(path: Path, at: int) -> bytes:
     return before
 
 
+def start_and_sign(folder: Path) -> None:
+    """Do what a start does up to the first signature."""
+    with opened(folder) as log:
+        log.sequence()
+
+
 def test_one_bit_flipped_in_each_of_a_thousand_files_of_a_running_log_is_never_signed_over(grown: Path) -> None:
     assert len(NAMES) == 1_001
     shown = (grown / "checkpoint").read_bytes()
@@ -76,12 +83,10 @@ def test_one_bit_flipped_while_a_log_is_stopped_is_named_and_not_signed_over(gro
     for number, name in enumerate([*NAMES[::50], *UNFINISHED, "tile/1/000"]):
         before = flip(grown / name, 3_331 * number)
         with pytest.raises(LogDamaged) as told:
-            open_log(grown)
+            start_and_sign(grown)
         assert told.value.detail == f"Damaged: {name}"
         (grown / name).write_bytes(before)
     assert (grown / "checkpoint").read_bytes() == shown
-    with opened(grown):
-        pass
 
 
 @pytest.mark.parametrize("name", plain_tlog.tile_paths(2_600))
@@ -146,6 +151,19 @@ def test_what_rots_without_being_touched_is_found_in_its_turn(small: Path, monke
             with suppress(LogDamaged):
                 signed += log.sequence()
         assert (signed, log.stopped[-16:]) == (9 // IN_TURN, "tile/entries/009")
+
+
+def test_a_clock_that_was_set_back_hides_nothing(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    year = 365 * 86_400 * 10**9
+    monkeypatch.setattr("notary.disk.present", lambda _lock: time.time_ns() + year)
+    with opened(small) as log:
+        log.accept([[entry("before")]])
+        assert log.sequence()
+        monkeypatch.setattr("notary.disk.present", lambda _lock: time.time_ns())
+        flip(small / "tile/0/009", 100)
+        log.accept([[entry("after")]])
+        with pytest.raises(LogDamaged, match="tile/0/009"):
+            log.sequence()
 
 
 def test_an_index_that_lost_an_entry_is_made_again_before_anything_is_signed(small: Path) -> None:
