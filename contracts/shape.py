@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from contracts.encoding import MAX_INTEGER, free_text, unb64
 from contracts.refusal import FormatRefused
+from contracts.vocabulary.countries import COUNTRIES
 
 T = TypeVar("T")
 Reader = Callable[[object], T]
@@ -160,6 +161,14 @@ CODE: Final = word(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*", 64, "A code is written i
 NETWORK: Final = word(
     r"[a-z0-9]+(?:[.-][a-z0-9]+)*", 64, "A network is named by lower-case words joined by dots or hyphens."
 )
-COUNTRY: Final = word(r"[A-Z]{2}", 2, "A country is its two capital letters of ISO 3166-1.")
 LANGUAGE: Final = word(r"[a-z]{2,3}", 3, "A language is its two or three letters of ISO 639.")
 TELEPHONE: Final = word(r"\+[1-9][0-9]{1,14}", 16, "A telephone number is written as E.164: + and at most 15 digits.")
+
+
+def _country(value: object) -> str:
+    if not isinstance(value, str) or value not in COUNTRIES:
+        raise FormatRefused("A country is its two capital letters of ISO 3166-1.")
+    return value
+
+
+COUNTRY: Final[Reader[str]] = _country

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from contracts.refusal import Refusal
 from notary import inspection, retirement
 from notary.config import settings
 from notary.errors import (
+    DiskRefused,
     LogAway,
     LogDamaged,
     LogForked,
@@ -32,6 +34,7 @@ from notary.errors import (
     ServedRefused,
     SettingRefused,
 )
+from notary.governing_commands import add_to as add_governing
 from notary.http_client import LogClient
 from notary.log import fresh_seed, make_log, read_key, read_signer
 from notary.mirror import Mirrored
@@ -249,6 +252,8 @@ def _or_exit(call: Callable[[], Any]) -> Any:
         return call()
     except Refusal as refused:
         _complain(refused, FAILED if isinstance(refused, DOES_NOT_HOLD) else MISUSED)
+    except OSError as error:
+        _complain(DiskRefused(f"{os.strerror(error.errno)}." if error.errno else ""), FAILED)
 
 
 def _complain(refused: Refusal, code: int) -> NoReturn:
@@ -258,6 +263,9 @@ def _complain(refused: Refusal, code: int) -> NoReturn:
 
 def _print(found: dict[str, Any], as_json: bool, text: str) -> None:
     typer.echo(json.dumps(found, sort_keys=True) if as_json else text)
+
+
+add_governing(app)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import compact
-from contracts.signing import fingerprint
+from contracts.signing import fingerprint, public_signing, sign_bytes
 from contracts.statements import (
     MAX_DAYS,
     Entry,
@@ -33,6 +33,7 @@ from contracts.statements import (
     statement_bytes,
 )
 from referral.errors import ReferralRefusal
+from referral.vault import KeyFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "statements"
 READY: Final = ".json"
+PASSED_ON: Final = ".passed-on"
 LET_GO: Final = ".refused"
 
 Signer = tuple[bytes, "Callable[[bytes], bytes]"]  # a public key, and what signs with its private half
@@ -71,19 +73,26 @@ class OwnStatements:
 
     def is_ours(self, statement_id: str) -> bool:
         """Say whether this agency made a statement."""
-        return any((self._folder / f"{statement_id}{end}").exists() for end in (READY, LET_GO))
+        return any((self._folder / f"{statement_id}{end}").exists() for end in (READY, PASSED_ON, LET_GO))
 
     def keep(self, entry: Entry) -> None:
         """Write a statement down, on the disk when this returns; it goes out from now on."""
+        self._write(entry, READY)
+        # The statement is in its file. If we stop here the next turn of the running node publishes it.
+
+    def note(self, entry: Entry) -> None:
+        """Write a statement down as ours that others will publish: governors sign it first."""
+        self._write(entry, PASSED_ON)
+
+    def _write(self, entry: Entry, end: str) -> None:
         self._folder.mkdir(exist_ok=True, mode=0o700)
-        target = self._folder / f"{entry.id}{READY}"
+        target = self._folder / f"{entry.id}{end}"
         passing = target.with_suffix(".part")
         with passing.open("wb") as file:
             file.write(compact(entry_value(entry)))
             file.flush()
             os.fsync(file.fileno())
         passing.replace(target)
-        # The statement is in its file. If we stop here the next turn of the running node publishes it.
 
     def let_go(self, statement_id: str) -> None:
         """Publish a statement no more: the log does not take it."""
@@ -182,6 +191,13 @@ class Stating:
             entry = state(Link(self._network, self._agency, previous, now.replace(microsecond=0)), body, *signers)
             self._own.keep(entry)
         return entry
+
+
+def file_identity(path: Path) -> Signer:
+    """Return what signs with the identity key of a file, or raise `KeyFileRefused`."""
+    key_file = KeyFile(path)
+    seed = key_file.secret(key_file.lock())
+    return public_signing(seed), lambda message: sign_bytes(seed, message)
 
 
 def vault_identity(vault: Vault) -> Signer:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from contracts.network import Brokers
+from contracts.network import Brokers, root_digest
 from referral.api import tokens
 from referral.cli import output
 from referral.cli.folder import unlock
@@ -78,14 +78,15 @@ def make(asked: Call, given: Given) -> None:
         directory=str(given.network.resolve()),
     )
     joining = Joining(asked.folder, settings, given.declared, given.network, given.governor)
-    joined = join(joining, given.founding, lambda: _new_unlock(settings, asked.folder), machine_clock)
-    asyncio.run(_provision(settings, joined.topic))
+    joined = join(joining, given.founding, lambda: new_unlock(settings, asked.folder), machine_clock)
+    asyncio.run(provision(settings, joined.topic))
     token = tokens.new_token(asked.folder)
-    _keep_token(asked.folder, token)
+    keep_token(asked.folder, token)
     document: dict[str, Any] = {
         "agency": given.agency,
         "node": str(asked.folder),
         "network": joined.network.name,
+        "root": root_digest(given.network.read_bytes()),
         "fingerprint": joined.fingerprint,
         "broker": settings.broker,
         "epoch_keys_until": joined.until.isoformat(),
@@ -109,13 +110,14 @@ def _lines(folder: Path, joined: Joined, token: str, given: Given) -> Iterator[s
     yield f"node        {folder} of {given.agency} in network {joined.network.name}"
     yield f"fingerprint {joined.fingerprint}"
     yield f"token       {token}"
+    yield f"root file   {root_digest(given.network.read_bytes())}: its digest, to be compared by whoever is given it"
     yield f"epoch keys  until {joined.until}; then `referral init --renew`"
     if given.founding is not None:
         yield f"network     {given.network}, its governor's key {given.governor}: keep that one apart"
     yield f"next        referral up --node {folder}"
 
 
-def _new_unlock(settings: Settings, folder: Path) -> Unlock:
+def new_unlock(settings: Settings, folder: Path) -> Unlock:
     """Return what will open the new vault: a new key file, or a passphrase given by the machine or typed twice."""
     if settings.unlock == KeyFile.kind:
         return KeyFile.make(folder / KEY_FILE)
@@ -125,20 +127,22 @@ def _new_unlock(settings: Settings, folder: Path) -> Unlock:
     return Passphrase(typed)
 
 
-async def _provision(settings: Settings, topic: str) -> None:
+async def provision(settings: Settings, topic: str) -> None:
     """Make the agency's inbox: on the embedded broker, or on a Kafka of this machine."""
     if settings.broker == EMBEDDED:
         broker = EmbeddedBroker(Path(settings.broker_path))
         await broker.provision([topic])
         await broker.close()
         return
+    from referral.exchange import provision as kafka_inboxes  # noqa: PLC0415 - the same
     from referral.exchange.kafka_settings import KafkaSettings, LoopbackPlaintext  # noqa: PLC0415 - Kafka on demand
-    from referral.exchange.provision import provision  # noqa: PLC0415 - the same
 
-    await provision(KafkaSettings(settings.bootstrap, LoopbackPlaintext()), [topic], replicas=1, in_sync=1)
+    await kafka_inboxes.provision(
+        KafkaSettings(settings.bootstrap, LoopbackPlaintext()), [topic], replicas=1, in_sync=1
+    )
 
 
-def _keep_token(folder: Path, token: str) -> None:
+def keep_token(folder: Path, token: str) -> None:
     """Keep the token for this command line: it talks to `referral up` with it."""
     file = os.open(folder / TOKEN_FILE, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     with os.fdopen(file, "w", encoding="ascii") as kept:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
+    from contracts.directory import Directory
     from contracts.statements import Entry
     from referral.following.proofs import LogClient
     from referral.node import Node
@@ -44,6 +45,7 @@ class Rotation:
         self._client = client
         self._stating = Stating(node.own, node.network.name, node.agency, node.vault)
         self._looked: datetime | None = None
+        self._judged: Directory | None = None
         self._sent = set[str]()  # what the log has taken and the directory does not show yet
 
     async def turn(self) -> int:
@@ -51,9 +53,10 @@ class Rotation:
         if self._client is None or self._node.agency not in self._node.directory.agencies:
             return 0
         now = self._node.now()
-        if self._looked is None or not self._looked <= now < self._looked + PAUSE:
+        directory = self._node.directory
+        if directory is not self._judged or self._looked is None or not self._looked <= now < self._looked + PAUSE:
             self._make_due(now)
-            self._looked = now
+            self._looked, self._judged = now, directory
         waiting = [entry for entry in self._node.own.waiting(self._node.directory) if entry.id not in self._sent]
         if not waiting:
             return 0
