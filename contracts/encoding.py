@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NoReturn
 
 from contracts.refusal import FormatRefused
@@ -24,6 +24,8 @@ MAX_TEXT: Final = 4_000
 AGENCY: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 MAX_AGENCY: Final = 40
 
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _INSTANT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -149,6 +151,14 @@ def day(text: object) -> date:
         return date(year, month, number)
     except ValueError:
         raise FormatRefused("There is no such date.") from None
+
+
+def moved(at: datetime, by: timedelta) -> datetime:
+    """Return `at` moved by so much, and the end of the calendar where it lies beyond: any time may be named."""
+    try:
+        return at + by
+    except OverflowError:
+        return _LAST if by > timedelta(0) else _FIRST
 
 
 def free_text(text: object, most: int = MAX_TEXT) -> str:

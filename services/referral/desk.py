@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.content import case_id, spoken_reference
 from contracts.encoding import blake, compact, instant_text, parse
 from contracts.labels import COMMAND
+from referral.casework.accompanying import CONSENT, consents_of, everybody, reached_by, unseen, with_what_is_due
 from referral.casework.case import Case
 from referral.casework.draft import View, compose
-from referral.casework.history import History
 from referral.casework.intent import ROLES, Chosen, Intent, IntentRefused
 from referral.casework.known import Known
 from referral.errors import CaseUnknown, ConsentUnknown
@@ -31,13 +31,11 @@ from referral.turns import Turns
 if TYPE_CHECKING:
     from contracts.sections import SectionModel
     from referral.casework.case import Entry
+    from referral.casework.draft import Draft
+    from referral.casework.history import History
     from referral.node import Node
 
 TRIES: Final = 50  # each is lost to a page of the inbox or to a clock: no person waits for so many
-HOLD: Final = "case-hold"
-RISK: Final = "risk-assessment"
-LIFE_RISK: Final = "life-risk-disclosure"
-CONSENT: Final = "consent"
 NOT_OUR_FORM: Final = {"language": "und", "interpreter": False}  # a withdrawal waits for no form
 
 
@@ -140,53 +138,42 @@ class Desk:
     def send(self, case: str, intent: Intent, *, key: str, principal: str) -> Sent:
         """Send one message, and the core message that goes with it where one is due."""
         request = _request(key, principal, [case, _plain(asdict(intent))])
-        return self._carry_out(case, request, lambda _held: [intent, *self._accompanying(intent)])
+        return self._carry_out(case, request, lambda _held: intent)
 
     def give_consent(self, case: str, form: ConsentForm, *, key: str, principal: str) -> Sent:
         """Record a consent (given, narrowed) towards one agency; given anew, it undoes a withdrawal within 72 hours."""
         request = _request(key, principal, [case, "consent", _plain(asdict(form))])
-
-        def intents(held: History) -> list[Intent]:
-            own = f"hold:{self._node.agency}:consent"
-            others = {one[:2] for one in held.withdrawals()} - {(form.agency, form.person)}
-            lifts = form.state == "given" and held.standing.value(own) == "placed" and not others
-            hold = Intent(HOLD, {"hold": "lifted", "reason": "consent"}, function=form.function)
-            return [_consent(held, form), *([hold] if lifts else [])]
-
-        return self._carry_out(case, request, intents)
+        return self._carry_out(case, request, lambda held: _consent(held, form))
 
     def withdraw_consent(
         self, case: str, agency: str, *, key: str, principal: str, person: int = 0, function: str = "focal-point"
     ) -> Sent:
         """Withdraw what was consented to towards `agency`: shut at once wherever it reached, erased in 72 hours."""
         request = _request(key, principal, [case, "withdraw", agency, person, function])
-
-        def intents(held: History) -> list[Intent]:
-            withdrawn = self._withdrawal(held, agency, person, function)
-            members = held.standing.members()
-            due = agency in members and self._node.agency in members
-            hold = Intent(HOLD, {"hold": "placed", "reason": "consent"}, function=function)
-            return [
-                withdrawn,
-                *([hold] if due and held.standing.value(f"hold:{self._node.agency}:consent") != "placed" else []),
-            ]
-
-        return self._carry_out(case, request, intents)
+        return self._carry_out(case, request, lambda held: self._withdrawal(held, agency, person, function))
 
     def _withdrawal(self, held: History, agency: str, person: int, function: str) -> Intent:
-        """Return the withdrawal of all that stands towards an agency; it goes wherever a content relies on it."""
-        entries = _consents(held, agency, person)
-        if not entries:
+        """Return the withdrawal of all that stands towards an agency; it goes wherever a content relies on it.
+
+        A person may say it to anybody: who holds no consent of hers withdraws whatever there may be, and tells all whom
+        it knows to be in the case.
+        """
+        entries = consents_of(held, agency, person)
+        if not entries and agency not in held.standing.members():
             raise ConsentUnknown
-        latest = max(entries, key=lambda entry: (entry.content.act["version"], entry.content.id))
-        act = {
-            **latest.content.act,
-            "version": latest.content.act["version"] + 1,
-            "state": "withdrawn",
-            "purposes": sorted({purpose for entry in entries for purpose in entry.content.act["purposes"]}),
-        }
-        body = {**self._form(held, latest), "withdrawal_channel": "oral"}
-        to = _reached(held, agency, person)
+        if entries:
+            latest = max(entries, key=lambda entry: (entry.content.act["version"], entry.content.id))
+            act = {
+                **latest.content.act,
+                "version": latest.content.act["version"] + 1,
+                "state": "withdrawn",
+                "purposes": sorted({purpose for entry in entries for purpose in entry.content.act["purposes"]}),
+            }
+            form, to = self._form(held, latest), reached_by(held, agency, person)
+        else:
+            act = unseen(held, agency, person, self._node.now().date())
+            form, to = dict(NOT_OUR_FORM), everybody(held)
+        body = {**form, "withdrawal_channel": "oral"}
         # A person may say it to the agency named itself; then the others it goes to read how it was said.
         others = tuple(sorted(set(to) - {self._node.agency}))
         readers = (agency,) if agency in others else others
@@ -202,12 +189,12 @@ class Desk:
 
     # -- carrying out ------------------------------------------------------------------------------------------------
 
-    def _carry_out(self, case_name: str, request: _Request, intents: Callable[[History], list[Intent]]) -> Sent:
+    def _carry_out(self, case_name: str, request: _Request, meant: Callable[[History], Intent]) -> Sent:
         """Carry a command out when it is its turn among the commands on its case."""
         with self._turns.of(case_name):
-            return self._decide(case_name, request, intents)
+            return self._decide(case_name, request, meant)
 
-    def _decide(self, case_name: str, request: _Request, intents: Callable[[History], list[Intent]]) -> Sent:
+    def _decide(self, case_name: str, request: _Request, meant: Callable[[History], Intent]) -> Sent:
         """Decide on the case as it is now, and again when a message of a partner came in between."""
         answered = self._answered(request)
         if answered is not None:
@@ -216,7 +203,7 @@ class Desk:
             before = self._load(case_name)
             case = before.case.twin()
             try:
-                sent = self._sign_all(before, case, intents(before))
+                sent = self._sign_all(before, case, with_what_is_due(before, self._node.agency, meant(before)))
                 return Sent.of(self._save(case, request, asdict(sent)))
             except Conflict:
                 if not left:
@@ -224,35 +211,21 @@ class Desk:
         raise AssertionError  # the loop returns or raises
 
     def _sign_all(self, before: History, case: Case, intents: list[Intent]) -> Sent:
-        """Compose and sign each intent on what the one before has made of the case."""
-        made = []
-        warnings: list[Warned] = []
-        flags: list[str] = []
-        for intent in intents:
-            history = History(case, self._node.procedure, before) if case.pending_events else before
-            root = case.opened_by(self._node.fingerprint) and not history.standing.verdicts
-            view = View(history, self._node.agency, self._node.directory.agencies, self._known(history, intent), root)
-            draft = compose(view, intent, self._node.now())
-            made.append(sign_into(self._node, case, draft, root=root and not draft.after and self._is_core(intent)))
-            warnings += [Warned(one.rule, one.severity, one.sentence) for one in draft.warnings]
-            flags += draft.flags
-        first, *more = made
-        return Sent(case.case, first.id, first.kind, tuple(warnings), tuple(flags), tuple(one.id for one in more))
+        """Compose every intent before the first key is made: what refuses one of them leaves nothing of the others."""
+        root = case.opened_by(self._node.fingerprint) and not before.standing.verdicts
+        drafts = [self._draft(before, intent, opens=root) for intent in intents]
+        first, *more = [
+            sign_into(self._node, case, one, root=root and not one.after and self._node.procedure.kinds[one.kind].core)
+            for one in drafts
+        ]
+        warnings = tuple(Warned(one.rule, one.severity, one.sentence) for draft in drafts for one in draft.warnings)
+        flags = tuple(flag for draft in drafts for flag in draft.flags)
+        return Sent(case.case, first.id, first.kind, warnings, flags, tuple(one.id for one in more))
 
-    def _is_core(self, intent: Intent) -> bool:
-        return self._node.procedure.kinds[intent.kind].core
-
-    def _accompanying(self, intent: Intent) -> list[Intent]:
-        """A disclosure for a life at risk says to all members that there is one, in the sender's own voice."""
-        if intent.kind != LIFE_RISK:
-            return []
-        act = {
-            "level": "critical",
-            "immediacy": "immediate",
-            "recommendation": "not_now",
-            "valid_until": intent.act.get("expires"),
-        }
-        return [Intent(RISK, act, function=intent.function, basis=intent.basis, priority="emergency")]
+    def _draft(self, history: History, intent: Intent, *, opens: bool) -> Draft:
+        known = self._known(history, intent)
+        view = View(history, self._node.agency, self._node.directory.agencies, known, opens)
+        return compose(view, intent, self._node.now())
 
     def _save(self, case: Case, request: _Request, answer: dict[str, Any]) -> dict[str, Any]:
         command = Command(request.key, request.principal, request.digest, compact(answer))
@@ -328,29 +301,8 @@ def _consent(held: History, form: ConsentForm) -> Intent:
         "prompts": sorted(form.prompts),
     }
     to = {form.agency: held.roles().get(form.agency, form.role)}
-    if form.state == "narrowed":
-        to |= _reached(held, form.agency, form.person)
     return Intent(CONSENT, act, {CONSENT: Chosen(form.body, (form.agency,))}, function=form.function, to=to)
 
 
 def _next_version(held: History, agency: str, person: int) -> int:
-    return 1 + max((entry.content.act["version"] for entry in _consents(held, agency, person)), default=0)
-
-
-def _consents(held: History, agency: str, person: int) -> list[Entry]:
-    entries = [entry for entry in held.case.entries.values() if held.is_consent(entry.content)]
-    return [one for one in entries if (one.content.act["agency"], one.content.act["person"]) == (agency, person)]
-
-
-def _reached(held: History, agency: str, person: int) -> dict[str, str]:
-    """Return the agency named, the responsible one, and every agency that holds a content relying on the consent."""
-    relied = {entry.content.id for entry in _consents(held, agency, person)}
-    roles = {one.agency: one.role for entry in held.case.entries.values() for one in entry.content.audience}
-    roles |= held.roles()
-    reached = {agency, held.standing.responsible} | {
-        one.agency
-        for entry in held.case.entries.values()
-        if relied & set(entry.content.consents)
-        for one in entry.content.audience
-    }
-    return {name: roles[name] for name in sorted(reached) if name in roles}
+    return 1 + max((entry.content.act["version"] for entry in consents_of(held, agency, person)), default=0)

@@ -79,7 +79,7 @@ async def test_step_3_waits_for_acceptance_consent_and_goes_when_all_is_there(tm
         {"classes": ("P0", "P1", "P2")},
         {"purposes": ("travel", "assistance")},
         {"valid_from": date(2026, 9, 20)},
-        {"expires_at": date(2026, 8, 31)},
+        {"valid_from": date(2026, 8, 1), "expires_at": date(2026, 8, 31)},
         {"person": 1},
     ],
     ids=["class", "purpose", "not yet", "ended", "of a dependant"],

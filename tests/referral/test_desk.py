@@ -330,6 +330,50 @@ async def test_what_nobody_consented_to_cannot_be_withdrawn(tmp_path: Path) -> N
             it.nodes["be-fp"].desk.withdraw_consent(case, "hu-iom", key="w", principal="test")
 
 
+async def test_a_person_withdraws_at_an_agency_that_never_saw_her_consent(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        it.send("be-fp", case, "participant-added", {"agency": "hu-iom", "role": "mission_origin", "reason": "travel"})
+        await it.settle()
+        it.send("hu-iom", case, "participation", {"answer": "accept"})
+        await it.settle()
+        assert not any(one.content.kind == "consent" for one in entries_of(it, "hu-iom", case).values())
+        it.nodes["hu-iom"].desk.withdraw_consent(case, "hu-fp", key="w", principal="test")
+        await it.settle()
+
+        for one in it.nodes.values():
+            assert one.queries.standing(case).value("hold:hu-iom:consent") == "placed"
+            assert [name for name, _, _ in one.queries.history(case).withdrawals()] == ["hu-fp"]
+        with pytest.raises(CaseClosedToReading):
+            it.nodes["hu-fp"].queries.read_section(
+                case, asked.message, "profile", function="focal-point", purpose="triage", principal="test"
+            )
+
+        it.consent("be-fp", case, "hu-fp", "requested")
+        await it.settle()
+        assert it.nodes["hu-fp"].queries.read_section(
+            case, asked.message, "profile", function="focal-point", purpose="triage", principal="test"
+        )
+
+
+async def test_a_consent_sent_as_a_message_reaches_and_holds_like_one_that_is_withdrawn_by_its_command(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as it:
+        case, asked = await agreed(it)
+        (given,) = [one.content for one in entries_of(it, "be-fp", case).values() if one.content.kind == "consent"]
+        for state, version in (("withdrawn", 2), ("given", 3)):
+            act = {**given.act, "state": state, "version": version}
+            form = {"consent": Chosen(example("consent"), ("hu-fp",))}
+            sent = it.send("be-fp", case, "consent", act, chosen=form, to={"hu-fp": "requested"})
+            await it.settle()
+
+            assert len(sent.also) == 1
+            hold = it.nodes["hu-fp"].queries.standing(case).value("hold:be-fp:consent")
+            assert hold == ("placed" if state == "withdrawn" else "lifted")
+        assert asked.message in entries_of(it, "hu-fp", case)
+
+
 async def test_consent_given_anew_to_one_does_not_lift_the_hold_while_another_withdrawal_stands(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
         case, _ = await agreed(it)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.procedure.carry import codes_match
 from referral.casework.history import counts
-from referral.casework.rules import RULES, Finding, Sent, Severity, Situation
+from referral.casework.rules import RULES, Finding, Sent, Severity, Situation, rules_of
 from referral.casework.rules.risk import names_no_level
 from referral.casework.voices import voices
 from referral.errors import ReasonMissing, RuleBroken
@@ -123,6 +123,7 @@ def _written(
 
 def _situation(view: View, intent: Intent, message: Composed) -> Situation:
     history, past = view.history, message.past
+    asking = {rule.id for rule in rules_of(intent.kind)}  # what no rule of the kind asks for is not looked up
     members = dict(past.members()) or {view.me: message.role, **message.audience}
     return Situation(
         kind=intent.kind,
@@ -144,15 +145,15 @@ def _situation(view: View, intent: Intent, message: Composed) -> Situation:
             (name, agency) for name, held in history.case.receipts.items() for agency, stage in held if stage == "R1"
         ),
         sent={name: Sent(entry.content.sender, entry.content.sent_at) for name, entry in history.case.entries.items()},
-        voices=voices(history, view.known),
+        voices=voices(history, view.known) if "K4" in asking else {},
         calendar=_receiving_calendar(view, members),
         attested=intent.attested,
         basis=intent.basis,
         state_bodies=view.state_bodies(message.audience),
         asylum=view.known.asylum,
-        answers_by=_answers_by(view, intent),
-        opened_at=_opened_at(view),
-        held_elsewhere=_held_elsewhere(view, past),
+        answers_by=_answers_by(view, intent) if "M4" in asking else None,
+        opened_at=_opened_at(view) if "M5" in asking else None,
+        held_elsewhere=_held_elsewhere(view, past) if "M8" in asking else frozenset(),
     )
 
 

@@ -203,6 +203,38 @@ def test_a_case_can_be_ended_without_saying_why(kind: str) -> None:
     assert ids(situation(kind, {}, asylum=True, state_bodies=frozenset({"hu-fp"}))) == []
 
 
+STOPS = [
+    ("risk-assessment", ASSESSMENT | {"recommendation": "no"}),
+    ("risk-assessment", ASSESSMENT | {"recommendation": "not_now"}),
+    ("age-determination", {"result": "child", "basis": "document"}),
+    ("travel-approval", {"itinerary": ITINERARY, "decision": "revoked"}),
+    ("travel-itinerary", {"state": "cancelled", "replaces": ITINERARY}),
+    ("request-withdrawal", {"reason": "other"}),
+]
+GOES_ON = [
+    ("risk-assessment", ASSESSMENT),
+    ("risk-assessment", ASSESSMENT | {"recommendation": "no", "agency": "hu-ngo", "second": "case-manager"}),
+    ("age-determination", {"result": "adult", "basis": "document", "second": "case-manager"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "act"), STOPS)
+def test_what_only_stops_something_is_sent_whatever_the_asylum_but_tells_a_state_body_nothing(
+    kind: str, act: dict[str, Any]
+) -> None:
+    stopping = situation(kind, act, asylum=True, state_bodies=frozenset({"hu-fp"}))
+    telling = replace(stopping, sending=sections("measures"), readers={"measures": ("hu-fp", "hu-ngo")})
+
+    assert ids(stopping) == []
+    assert severities(telling) == [("K6", "B")]
+    assert ids(replace(telling, readers={"measures": ("hu-ngo",)})) == []
+
+
+@pytest.mark.parametrize(("kind", "act"), GOES_ON)
+def test_what_goes_on_is_kept_from_a_state_body_of_origin(kind: str, act: dict[str, Any]) -> None:
+    assert "K6" in ids(situation(kind, act, asylum=True, state_bodies=frozenset({"hu-fp"})))
+
+
 def test_a_fact_is_flagged_and_never_blocked_by_asylum() -> None:
     act = {"itinerary": ITINERARY, "raised_by": "person", "hypotheses": ["unknown"], "level": 1}
     alarm = situation("non-arrival-alert", act, asylum=True, state_bodies=frozenset({"hu-fp"}))

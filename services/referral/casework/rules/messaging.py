@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from contracts.encoding import moved
 from contracts.sections import free_texts
 from contracts.sections.care import TravelHealth
 from contracts.sections.journey import Departure
@@ -101,7 +102,7 @@ def seen_by_a_doctor(situation: Situation) -> Iterator[Breach]:
 def _identified_at(situation: Situation) -> datetime | None:
     profile = situation.find(TraffickingProfile)
     decided = profile.status_date if profile is not None else None
-    by_status = [datetime.combine(decided + timedelta(days=1), time(), UTC)] if decided is not None else []
+    by_status = [moved(datetime.combine(decided, time(), UTC), timedelta(days=1))] if decided is not None else []
     return min([*by_status, *([situation.opened_at] if situation.opened_at is not None else [])], default=None)
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.encoding import day as parse_day
+from contracts.encoding import moved
+from contracts.procedure.carry import codes_match
 from contracts.sections.person import DestinationPlace, TraffickingProfile
 from contracts.sections.plan import Declaration
 from contracts.sections.risk import HoldGround, Measures, RiskFactors
@@ -119,7 +121,7 @@ def _is_fresh(situation: Situation, agency: str) -> bool:
     limit, voice = situation.register(f"limit:risk:{agency}"), situation.voices.get(agency)
     if limit == "none" or voice is None or voice.stale:
         return False
-    ends = datetime.combine(parse_day(limit) + timedelta(days=1), LIMIT_HOLDS_UNTIL)
+    ends = moved(datetime.combine(parse_day(limit), LIMIT_HOLDS_UNTIL), timedelta(days=1))
     return situation.now <= ends and situation.now.date() - voice.day <= FRESH_FOR
 
 
@@ -166,7 +168,8 @@ def wants_no_contact(situation: Situation) -> bool:
 def no_refoulement(situation: Situation) -> Iterator[Breach]:
     """K6: with asylum pending or granted no return is asked for or approved, and no state body of origin is written to.
 
-    Facts are flagged, not blocked; what ends a case or holds it may always be sent.
+    Facts are flagged, not blocked. What ends a case, holds it or only stops something (a veto, a revocation) may always
+    be sent, without a section for a state body of origin.
     """
     kind = situation.procedure.kinds[situation.kind]
     severity = Severity.FLAG if kind.nature == "fact" else None
@@ -177,10 +180,21 @@ def no_refoulement(situation: Situation) -> Iterator[Breach]:
     stops = situation.act.get("state") == "cancelled" or situation.act.get("decision") == "revoked"
     if claimed and returning and not stops:
         yield Breach("No return may be prepared.", severity)
-    if situation.kind in _RETREAT or kind.side or not (claimed or wants_no_contact(situation)):
+    shown = {reader for readers in situation.readers.values() for reader in readers}
+    if kind.side or not (claimed or wants_no_contact(situation)):
+        return
+    if (stops or _only_stops(situation)) and not shown & situation.state_bodies:
         return
     if any(agency in situation.state_bodies for agency in situation.audience):
         yield Breach("A state body of origin is among the recipients.", severity)
+
+
+def _only_stops(situation: Situation) -> bool:
+    """Whether the message retreats, or is one that the procedure calls a protection."""
+    act, other = situation.act, situation.act.get("agency", situation.agency) != situation.agency
+    variants = situation.procedure.kinds[situation.kind].variants
+    rule = next((one for one in variants if other >= one.other and codes_match(one.act, act)), None)
+    return situation.kind in _RETREAT or (rule is not None and rule.protection)
 
 
 def return_is_voluntary(situation: Situation) -> Iterator[Breach]:
