@@ -1,7 +1,7 @@
 """`notary`: make a log, serve it, look at it, check every byte of it, copy another one, end it and go on in a new one.
 
 Exit codes: 0 it holds, 1 something in the log does not, 2 it was called wrongly. `--json` gives one JSON document on
-standard output; complaints and the progress of long work go to standard error.
+standard output, a refusal too (`error`, `detail`); complaints and the progress of long work go to standard error.
 """
 
 from __future__ import annotations
@@ -84,12 +84,14 @@ def init(
     the entries that were answered for there and do not stand under that checkpoint.
     """
     seed = fresh_seed()
-    signer = _or_exit(
-        lambda: (
-            make_log(folder, origin, seed) if succeeds is None else retirement.succeed(folder, origin, seed, succeeds)
-        )
-    )
-    cosigner = _or_exit(lambda: read_cosigner(folder, signer.key.name))
+
+    def make() -> tlog.NoteSigner:
+        if succeeds is None:
+            return make_log(folder, origin, seed)
+        return retirement.succeed(folder, origin, seed, succeeds)
+
+    signer = _or_exit(make, as_json=as_json)
+    cosigner = _or_exit(lambda: read_cosigner(folder, signer.key.name), as_json=as_json)
     found = {"origin": signer.key.name, "vkey": str(signer.key), "witness": str(cosigner.key)}
     _print(found, as_json, f"{signer.key}")
 
@@ -126,7 +128,7 @@ def witness_key(folder: Folder, *, as_json: AsJson = False) -> None:
 
     It is made where there is none yet. The private key is DIR/witness.key, readable by its owner only.
     """
-    signer = _or_exit(lambda: read_cosigner(folder, read_signer(folder).key.name))
+    signer = _or_exit(lambda: read_cosigner(folder, read_signer(folder).key.name), as_json=as_json)
     _print({"name": signer.key.name, "vkey": str(signer.key)}, as_json, f"{signer.key}")
 
 
@@ -139,7 +141,7 @@ def status(folder: Folder, *, as_json: AsJson = False) -> None:
     running, retired, and conflicts (pairs of contradicting checkpoints that a copy keeps). /readyz says more of a
     running one.
     """
-    found = asdict(_or_exit(lambda: inspection.status(folder)))
+    found = asdict(_or_exit(lambda: inspection.status(folder), as_json=as_json))
     _print(found, as_json, "\n".join(f"{name}: {_word(value)}" for name, value in found.items()))
 
 
@@ -151,7 +153,7 @@ def fsck(folder: Folder, *, as_json: AsJson = False) -> None:
     are public.
     """
     with _progress("checking") as progress:
-        found = _or_exit(lambda: inspection.fsck(folder, progress.tell))
+        found = _or_exit(lambda: inspection.fsck(folder, progress.tell), as_json=as_json)
     lines = [f"damaged: {name}" for name in found.damaged] or [f"sound: {found.size} entries under root {found.root}"]
     _print(asdict(found) | {"sound": found.sound}, as_json, "\n".join(lines))
     if not found.sound:
@@ -174,7 +176,7 @@ def mirror(
     signed checkpoints are kept in DIR/conflicts. `notary fsck DIR` checks every byte of the copy.
     """
     with _progress("copying") as progress:
-        found = _or_exit(lambda: _mirror(url, folder, _mirrored_key(folder, vkey, network), progress))
+        found = _or_exit(lambda: _mirror(url, folder, _mirrored_key(folder, vkey, network), progress), as_json=as_json)
     root = tlog.note.encode(found.root)
     text = f"copied: {found.size} entries under root {root}, {found.new} of them new"
     _print(asdict(found) | {"root": root}, as_json, text)
@@ -187,7 +189,7 @@ def retire(folder: Folder, *, as_json: AsJson = False) -> None:
     For a log that is damaged beyond repair. Its checkpoint and tiles can be served as before; then open its successor:
     notary init NEW --origin example.org/log-2 --succeeds DIR
     """
-    ending = _or_exit(lambda: retirement.retire(folder))
+    ending = _or_exit(lambda: retirement.retire(folder), as_json=as_json)
     last = ending.checkpoint
     found = {
         "origin": last.origin,
@@ -246,17 +248,19 @@ def _word(value: Any) -> str:
     return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
-def _or_exit(call: Callable[[], Any]) -> Any:
-    """Return what `call` returns; a refusal is said on standard error and ends the program."""
+def _or_exit(call: Callable[[], Any], *, as_json: bool = False) -> Any:
+    """Return what `call` returns; a refusal is said on standard error, and ends the program."""
     try:
         return call()
     except Refusal as refused:
-        _complain(refused, FAILED if isinstance(refused, DOES_NOT_HOLD) else MISUSED)
+        _complain(refused, FAILED if isinstance(refused, DOES_NOT_HOLD) else MISUSED, as_json=as_json)
     except OSError as error:
-        _complain(DiskRefused(f"{os.strerror(error.errno)}." if error.errno else ""), FAILED)
+        _complain(DiskRefused(f"{os.strerror(error.errno)}." if error.errno else ""), FAILED, as_json=as_json)
 
 
-def _complain(refused: Refusal, code: int) -> NoReturn:
+def _complain(refused: Refusal, code: int, *, as_json: bool) -> NoReturn:
+    if as_json:
+        typer.echo(json.dumps({"detail": str(refused), "error": refused.code}))
     typer.echo(f"notary: {refused}", err=True)
     raise typer.Exit(code)
 

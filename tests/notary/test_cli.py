@@ -114,6 +114,35 @@ def test_a_wrong_call_exits_2_and_says_what_to_do(log: Path, tmp_path: Path, wor
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.parametrize("command", ["status", "fsck", "retire", "witness-key"])
+def test_a_disk_that_cannot_be_read_is_told_without_a_traceback(log: Path, command: str) -> None:
+    (log / "log.key").unlink()
+    (log / "log.key").mkdir()
+    found = run(command, log)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert found.stderr == (
+        "notary: A file or folder cannot be read or written; see whether the disk is full and whose the folder is. "
+        "Is a directory.\n"
+    )
+
+
+def test_a_refusal_is_a_json_document_where_one_was_asked_for(log: Path, tmp_path: Path) -> None:
+    missing = run("status", tmp_path / "none", "--json")
+    assert (missing.exit_code, json.loads(missing.stdout)["error"]) == (2, "log-missing")
+    (log / "checkpoint").write_bytes(b"rubbish")
+    damaged = run("status", log, "--json")
+    assert (damaged.exit_code, json.loads(damaged.stdout)["error"]) == (1, "log-damaged")
+    assert json.loads(damaged.stdout)["detail"] in damaged.stderr
+
+
+def test_a_log_without_witnesses_says_at_its_start_what_it_cannot_notice(
+    log: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with program(log, root_file(tmp_path, log), tmp_path / "clock"):
+        pass
+    assert "Nobody witnesses this log" in capfd.readouterr().err
+
+
 def test_a_log_is_copied_checked_and_looked_at(log: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     fill(log, entries(300))
