@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.content import case_id, spoken_reference
 from contracts.encoding import blake, compact, instant_text, parse
 from contracts.labels import COMMAND
+from referral.acknowledging import acknowledged
 from referral.casework.accompanying import CONSENT, consents_of, everybody, reached_by, unseen, with_what_is_due
 from referral.casework.case import Case
 from referral.casework.draft import View, compose
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from referral.casework.case import Entry
     from referral.casework.draft import Draft
     from referral.casework.history import History
+    from referral.exchange.alarms import Alarm
     from referral.node import Node
 
 TRIES: Final = 50  # each is lost to a page of the inbox or to a clock: no person waits for so many
@@ -134,6 +136,10 @@ class Desk:
         case = Case.open(case_id(self._node.fingerprint, salt), salt, self._node.now())
         opened = Opened(case.case, spoken_reference(case.case))
         return Opened(**self._save(case, request, asdict(opened)))
+
+    def acknowledge(self, alarm: int, *, key: str, principal: str, function: str = "focal-point") -> Alarm:
+        """End an alarm that only a person can end; any other is refused with what ends it."""
+        return acknowledged(self._node, alarm, key=key, principal=principal, function=function)
 
     def send(self, case: str, intent: Intent, *, key: str, principal: str) -> Sent:
         """Send one message, and the core message that goes with it where one is due."""

@@ -77,6 +77,18 @@ class ReasonMissing(ReferralRefusal):
         self.rule = rule
 
 
+class AlarmUnknown(ReferralRefusal):
+    """No such alarm stands here; list those that do with `referral alarm list`."""
+
+    code = "alarm-unknown"
+
+
+class AlarmEndsByItself(ReferralRefusal):
+    """This alarm ends with its cause, and nobody's word ends it before; see to the cause."""
+
+    code = "alarm-ends-by-itself"
+
+
 class TooLarge(ReferralRefusal):
     """The message does not fit into one envelope of 256 KiB; shorten its texts, attachments come later."""
 

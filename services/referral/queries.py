@@ -18,7 +18,7 @@ from contracts.sections import read_section
 from referral.audit.reads import Read, ReadLog, reads_of
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange import correspondence
-from referral.exchange.alarms import Alarm, standing_alarms
+from referral.exchange.alarms import Alarm, every_alarm, standing_alarms
 from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.exchange.holdings import open_sections
 from referral.following.arrivals import announced
@@ -191,6 +191,11 @@ class Queries:
         """Return what a person must look at."""
         with self._node.store.reading() as cursor:
             return standing_alarms(cursor, case)
+
+    def all_alarms(self) -> list[Alarm]:
+        """Return what a person must look at or had to, with who acknowledged what."""
+        with self._node.store.reading() as cursor:
+            return every_alarm(cursor)
 
     def sections(self, history: History, entry: Entry) -> dict[str, str]:
         """Return the sections of a message that this node was given: by name, or commitment where they are erased."""

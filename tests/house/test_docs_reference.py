@@ -12,7 +12,7 @@ from notary.api import problems as notary_problems
 from notary.config import Settings as NotarySettings
 from referral import worker
 from referral.api import problems
-from referral.exchange import answers, certain, deliveries, erasures, inbox, outbox, parking
+from referral.exchange import alarms, answers, certain, deliveries, erasures, inbox, outbox, parking
 from referral.following import clocks, witnessing
 from referral.opening import Settings
 
@@ -70,3 +70,13 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(worker.BROKER_AWAY, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
     }
     assert known == set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))
+
+
+def test_of_every_alarm_it_is_known_what_ends_it() -> None:
+    codes = set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))
+
+    assert codes - alarms.ENDS.keys() - alarms.BY_A_PERSON == set()
+    assert alarms.ENDS.keys() & alarms.BY_A_PERSON == set()
+    named = re.search(r"They end when a person .*: (.*)\.$", page("alarms.md"), re.MULTILINE)
+    assert named is not None
+    assert set(re.findall(r"`([a-z-]+)`", named[1])) == alarms.BY_A_PERSON

@@ -17,6 +17,8 @@ from referral.casework.intent import Chosen, Intent, IntentRefused
 from referral.casework.refusals import DisclosureRefused
 from referral.desk import Sent
 from referral.errors import (
+    AlarmEndsByItself,
+    AlarmUnknown,
     CaseClosedToReading,
     CaseUnknown,
     CommandConflict,
@@ -24,6 +26,7 @@ from referral.errors import (
     NotNow,
     SectionErasedRefusal,
 )
+from referral.exchange.alarms import Acknowledged, Alarm
 from referral.exchange.batch import Batch
 from referral.exchange.holdings import open_sections
 from referral.store.errors import Conflict
@@ -469,3 +472,71 @@ async def test_erased_stays_erased_when_consent_is_given_after_72_hours(tmp_path
                 case, asked.message, "profile", function="focal-point", purpose="triage", principal="test"
             )
         answer(it, case)
+
+
+async def breached(it: Town) -> tuple[str, str, int]:
+    """Let be-fp correct what went to a wrong recipient; return the case, the message, and the alarm's number."""
+    case, _ = await agreed(it)
+    sent = depart(it, case, LANDS)
+    it.send("be-fp", case, "correction", {"target": sent.message, "reason": "wrong_recipient"})
+    await it.settle()
+    (found,) = [one for one in it.nodes["be-fp"].queries.alarms() if one.code == "breach"]
+    return case, sent.message, found.alarm
+
+
+async def test_an_alarm_that_no_machine_can_end_is_ended_by_a_person_who_is_kept(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, message, alarm = await breached(it)
+        be = it.nodes["be-fp"]
+        raised = it.clock()
+        await it.pass_time(timedelta(hours=1))
+        found = be.desk.acknowledge(alarm, key="a", principal="anna", function="case-manager")
+
+        by = Acknowledged("anna", "case-manager", raised + timedelta(hours=1))
+        assert found == Alarm(alarm, "breach", case, message, raised, by.at, by)
+        assert [one.code for one in be.queries.alarms()] == []
+        assert found in be.queries.all_alarms()
+        assert be.desk.acknowledge(alarm, key="a", principal="anna", function="case-manager") == found
+        with pytest.raises(CommandConflict):
+            be.desk.acknowledge(alarm, key="a", principal="somebody else", function="case-manager")
+        with pytest.raises(AlarmUnknown):
+            be.desk.acknowledge(alarm, key="b", principal="anna")
+
+        be.worker.clocks.follower.reset(be.node.store)  # the clocks are built again from the history
+        await it.settle()
+
+        assert [one.code for one in be.queries.alarms()] == []
+
+
+async def test_an_alarm_that_its_cause_ends_is_refused_with_what_that_is(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        depart(it, case, LANDS)
+        await it.pass_time(timedelta(days=3))
+        be = it.nodes["be-fp"]
+        (found,) = [one for one in be.queries.alarms() if one.code == "arrival-overdue"]
+        with pytest.raises(AlarmEndsByItself) as refused:
+            be.desk.acknowledge(found.alarm, key="a", principal="anna")
+
+        assert refused.value.detail == "It ends with the confirmation of the arrival, or a new time of arrival."
+        assert found in be.queries.alarms()
+        with pytest.raises(AlarmUnknown):
+            be.desk.acknowledge(4711, key="b", principal="anna")
+        with pytest.raises(IntentRefused):
+            be.desk.acknowledge(found.alarm, key="c", principal="anna", function="Anna Kovacs")
+
+
+async def test_of_eight_who_acknowledge_one_alarm_at_once_one_is_kept_and_its_retries_get_its_answer(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as it:
+        _, _, alarm = await breached(it)
+        desk = it.nodes["be-fp"].desk
+
+        found = at_once(8, lambda number: desk.acknowledge(alarm, key=f"k{number}", principal=f"p{number}"))
+
+        assert sorted(type(one).__name__ for one in found) == ["Alarm"] + ["AlarmUnknown"] * 7
+        (first,) = [place for place, one in enumerate(found) if isinstance(one, Alarm)]
+        (kept,) = [one for one in it.nodes["be-fp"].queries.all_alarms() if one.code == "breach"]
+        assert kept == found[first]
+        assert at_once(8, lambda _: desk.acknowledge(alarm, key=f"k{first}", principal=f"p{first}")) == [kept] * 8

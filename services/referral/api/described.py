@@ -36,7 +36,7 @@ WORDS: Final[Mapping[int, tuple[str, str, str]]] = {
     400: ("The body is not JSON, or the `Idempotency-Key` is missing.", "not-json", "The body is not JSON."),
     401: ("No token, or not one of this node.", "unauthorised", "The token is missing or wrong."),
     403: ("This agency may not read that section.", "not-reader", "This agency is no reader of that section."),
-    404: ("There is no such case, message or kind here.", "case-unknown", "This node holds no such case."),
+    404: ("There is no such case, message, kind or alarm here.", "case-unknown", "This node holds no such case."),
     409: ("The case has moved on.", "not-now", "The standing of the case does not allow this message now."),
     410: ("The section was erased.", "erased", "This section was erased."),
     413: ("The body is larger than any message may be.", "body-too-large", "The request is too large."),

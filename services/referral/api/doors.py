@@ -123,4 +123,5 @@ MessageName = Annotated[
         examples=["Lc2svM08B4ws8sDTcD4CP_9BHV5r_ds8JAgv6T0erDI"],
     ),
 ]
+AlarmNumber = Annotated[int, Path(ge=1, le=2**63 - 1, description="The alarm's number, as the list has it.")]
 AgencyName = Annotated[str, Path(description="An agency's id.", examples=["hu-fp"])]

@@ -1,15 +1,14 @@
-"""Lists over HTTP: the register of messages, who has to be met, what a person must look at."""
+"""Lists over HTTP: the register of messages, who has to be met, what a person must look at and has looked at."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from referral.api import shapes
 from referral.api.described import problems
-from referral.api.doors import CASE, Principal, Served, StrictRoute
+from referral.api.doors import CASE, AlarmNumber, Key, Principal, Served, StrictRoute
 
 routes = APIRouter(prefix="/v1", tags=["lists"], route_class=StrictRoute)
 
@@ -30,7 +29,27 @@ def show_arrivals(parts: Served, who: Principal) -> shapes.ArrivalsOut:
     return shapes.ArrivalsOut(arrivals=parts.queries.arrivals(principal=who))
 
 
-@routes.get("/alarms", summary="What a person must look at", responses=problems(401))
-def show_alarms(parts: Served, _who: Principal) -> shapes.AlarmsOut:
+@routes.get("/alarms", summary="What a person must look at", responses=problems(401, 422))
+def show_alarms(
+    parts: Served,
+    _who: Principal,
+    *,
+    every: Annotated[bool, Query(alias="all", description="What has ended too, and who acknowledged it.")] = False,
+) -> shapes.AlarmsOut:
     """List what stands, the oldest first."""
-    return shapes.AlarmsOut(alarms=[shapes.AlarmOut(**asdict(one)) for one in parts.queries.alarms()])
+    found = parts.queries.all_alarms() if every else parts.queries.alarms()
+    return shapes.AlarmsOut(alarms=[shapes.AlarmOut.of(one) for one in found])
+
+
+@routes.post(
+    "/alarms/{alarm}/acknowledgement",
+    status_code=201,
+    summary="End an alarm that only a person can end",
+    responses=problems(400, 401, 404, 409, 413, 422),
+)
+def acknowledge_alarm(
+    *, parts: Served, alarm: AlarmNumber, body: shapes.AcknowledgementIn, who: Principal, key: Key
+) -> shapes.AlarmOut:
+    """Keep who has seen to it, as what and when; an alarm that its cause ends is refused with what that is."""
+    found = parts.desk.acknowledge(alarm, key=key, principal=who, function=body.function)
+    return shapes.AlarmOut.of(found)

@@ -27,6 +27,8 @@ STATUS: Final[Mapping[str, int]] = {
     "case-unknown": 404,
     "message-unknown": 404,
     "kind-unknown": 404,
+    "alarm-unknown": 404,
+    "alarm-ends-by-itself": 409,
     "unknown-agency": 422,
     "not-now": 409,
     "conflict": 409,

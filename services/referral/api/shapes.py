@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime  # noqa: TC003 - the models are made from these types
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fastapi.openapi.models import Example
 
     from contracts.standing import Standing
+    from referral.exchange.alarms import Alarm
 
 
 MESSAGES: Final[dict[str, Example]] = {
@@ -209,13 +211,36 @@ class StandingOut(Shape):
         )
 
 
-class AlarmOut(Shape):
-    """Something a person must look at."""
+class AcknowledgementIn(Shape):
+    """As what a person ends an alarm."""
 
+    function: str = Field("focal-point", description="The function of who acknowledges, never a name.")
+
+
+class AcknowledgedOut(Shape):
+    """Who ended an alarm: the opaque name of the token's holder, the function, the time."""
+
+    who: str
+    function: str
+    at: datetime
+
+
+class AlarmOut(Shape):
+    """Something a person must look at, or had to."""
+
+    alarm: int = Field(description="Its number, to acknowledge it by.")
     code: str
     case: str
     subject: str
     since: datetime
+    ends: str = Field(description="What ends it; who acknowledges one that its cause ends is refused.")
+    ended_at: datetime | None
+    acknowledged: AcknowledgedOut | None
+
+    @classmethod
+    def of(cls, alarm: Alarm) -> AlarmOut:
+        """Return an alarm as it is shown."""
+        return cls(**asdict(alarm), ends=alarm.ends)
 
 
 class CasesOut(Shape):

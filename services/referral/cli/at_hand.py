@@ -14,7 +14,16 @@ from pydantic import BaseModel, ValidationError
 
 from referral.api import tokens
 from referral.api.refusals import misshapen
-from referral.api.shapes import ArrivalsOut, ConsentIn, OpenedOut, SectionOut, SentOut, WithdrawalIn
+from referral.api.shapes import (
+    AcknowledgementIn,
+    AlarmOut,
+    ArrivalsOut,
+    ConsentIn,
+    OpenedOut,
+    SectionOut,
+    SentOut,
+    WithdrawalIn,
+)
 from referral.casework.intent import Intent
 from referral.cli.folder import unlock
 from referral.cli.running import TOKEN_FILE, Running
@@ -65,6 +74,9 @@ class Commands(Protocol):
 
     def arrivals(self) -> dict[str, Any]:
         """List who has to be met; each time that is shown is logged as a read first."""
+
+    def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """End an alarm."""
 
 
 @contextmanager
@@ -131,6 +143,13 @@ class AtHand:
     def arrivals(self) -> dict[str, Any]:
         """List who has to be met."""
         return _json(ArrivalsOut(arrivals=self.wired.queries.arrivals(principal=self.principal)))
+
+    def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """End an alarm."""
+        function = _read(AcknowledgementIn, value).function
+        return _json(
+            AlarmOut.of(self.wired.desk.acknowledge(alarm, key=key, principal=self.principal, function=function))
+        )
 
     def _sent(self, sent: Sent) -> dict[str, Any]:
         self.wired.worker.follow()

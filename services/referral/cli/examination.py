@@ -274,4 +274,4 @@ def _followers(wired: Wired) -> Check:
 
 def _alarms(wired: Wired) -> Check:
     many = len(wired.queries.alarms())
-    return Check("alarms", True, f"{many} for a person: referral alarms" if many else "none")
+    return Check("alarms", True, f"{many} for a person: referral alarm list" if many else "none")

@@ -1,4 +1,4 @@
-"""`send`, `section`, `register`, `arrivals`, `alarms`: messages out, texts read, and what a node has to look at."""
+"""`send`, `section`, `register`, `arrivals`: messages out, texts read, and who has to be met."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this room."""
     app.command()(send)
     app.add_typer(section_commands, name="section")
-    for command in (register, arrivals, alarms):
+    for command in (register, arrivals):
         app.command()(command)
 
 
@@ -127,23 +127,6 @@ def arrivals(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = 
     cells = [(one["local"].replace("T", " "), *(one[name] for name in fields)) for one in found["arrivals"]]
     lines = output.table(head, cells, "Nobody is expected.")
     output.answer(found, lines, as_json=asked.as_json, training=training)
-
-
-def alarms(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:
-    """List what a person must look at, the oldest first.
-
-    Example: referral alarms --node build/demo/nodes/be-fp
-    """
-    asked = call(context, node, as_json)
-    from referral.api.shapes import AlarmOut, AlarmsOut  # noqa: PLC0415 - loaded when it is asked for
-    from referral.cli.folder import reading  # noqa: PLC0415 - the same
-
-    with reading(asked.folder) as (opened, queries):
-        rows, training = queries.alarms(), opened.network.training
-    cells = [(output.moment(one.since), one.code, one.case, one.subject) for one in rows]
-    document = AlarmsOut(alarms=[AlarmOut(**output.of(one)) for one in rows]).model_dump(mode="json")
-    lines = output.table(("SINCE", "ALARM", "CASE", "ABOUT"), cells, "Nothing needs a person now.")
-    output.answer(document, lines, as_json=asked.as_json, training=training)
 
 
 def read_json(file: str) -> Any:

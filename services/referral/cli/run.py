@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from contracts.refusal import Refusal
+from referral.cli.alarm import add_to as add_alarms
 from referral.cli.audit import add_to as add_audit
 from referral.cli.call import USED_WRONGLY, AsJson, Asked, Misused, NodeDir
 from referral.cli.case import add_to as add_cases
@@ -45,7 +46,7 @@ app = typer.Typer(
         "Exit codes: 0 done, 1 refused or a check failed, 2 called wrongly."
     ),
 )
-for _add in (add_node, add_joining, add_keys, add_cases, add_messages, add_consents, add_audit, add_plays):
+for _add in (add_node, add_joining, add_keys, add_cases, add_messages, add_consents, add_alarms, add_audit, add_plays):
     _add(app)
 
 

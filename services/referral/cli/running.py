@@ -95,6 +95,10 @@ class Running:
         """List who has to be met."""
         return self._ask("GET", "/v1/arrivals")
 
+    def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """End an alarm."""
+        return self._ask("POST", f"/v1/alarms/{alarm}/acknowledgement", value, key=key)
+
     def _ask(self, method: str, path: str, value: object = None, *, key: str = "") -> dict[str, Any]:
         # Loaded here, because a process that replays may hold nothing that could send (reliability.md I13).
         from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - the same

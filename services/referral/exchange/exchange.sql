@@ -112,6 +112,17 @@ CREATE TABLE IF NOT EXISTS alarms (
     UNIQUE (code, case_id, subject)
 );
 
+-- name: create_acknowledgements
+-- Who ended an alarm of which no machine sees the end: as it stood since then, for it may stand again.
+CREATE TABLE IF NOT EXISTS acknowledgements (
+    alarm INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    function TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (alarm, since)
+) WITHOUT ROWID;
+
 -- name: add_delivery
 -- A message of ours has to reach this recipient; a repeat changes nothing.
 INSERT OR IGNORE INTO deliveries (content_id, recipient, case_id, version, made_at, urgency, alarm_at, next_at)
@@ -315,12 +326,35 @@ UPDATE alarms SET ended_at = :at WHERE code = :code AND case_id = :case_id AND s
 
 -- name: alarms
 -- What a person must look at, oldest first.
-SELECT code, case_id, subject, since FROM alarms WHERE ended_at IS NULL ORDER BY since, code, case_id, subject;
+SELECT id, code, case_id, subject, since FROM alarms WHERE ended_at IS NULL ORDER BY since, code, case_id, subject;
 
 -- name: alarms_of_case
 -- The same for one case.
-SELECT code, case_id, subject, since FROM alarms WHERE ended_at IS NULL AND case_id = :case_id
+SELECT id, code, case_id, subject, since FROM alarms WHERE ended_at IS NULL AND case_id = :case_id
 ORDER BY since, code, subject;
+
+-- name: every_alarm
+-- What stands and what has ended, oldest first: each alarm as it stood last, and whenever a person had ended it before.
+SELECT a.id, a.code, a.case_id, a.subject, a.since, a.ended_at, k.who, k.function, k.at
+FROM alarms a LEFT JOIN acknowledgements k ON k.alarm = a.id AND k.since = a.since AND a.ended_at IS NOT NULL
+UNION ALL
+SELECT a.id, a.code, a.case_id, a.subject, k.since, k.at, k.who, k.function, k.at
+FROM acknowledgements k JOIN alarms a ON a.id = k.alarm
+WHERE k.since <> a.since OR a.ended_at IS NULL
+ORDER BY 5, 2, 3, 4;
+
+-- name: alarm
+-- An alarm that stands, by its number.
+SELECT id, code, case_id, subject, since FROM alarms WHERE id = :id AND ended_at IS NULL;
+
+-- name: acknowledge
+-- A person ends it; the last word counts where it stands again within the second.
+INSERT OR REPLACE INTO acknowledgements (alarm, since, who, function, at) VALUES (:alarm, :since, :who, :function, :at);
+
+-- name: acknowledged
+-- Whether a person has ever ended this alarm.
+SELECT 1 FROM alarms a JOIN acknowledgements k ON k.alarm = a.id
+WHERE a.code = :code AND a.case_id = :case_id AND a.subject = :subject LIMIT 1;
 
 -- name: incarnation
 -- Which incarnation of the inbox is read.

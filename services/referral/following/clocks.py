@@ -19,7 +19,7 @@ from contracts.refusal import Refusal
 from referral.casework.case import Case, Erased
 from referral.casework.history import History
 from referral.casework.intent import Intent
-from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
+from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms, was_acknowledged
 from referral.exchange.deliveries import seconds
 from referral.exchange.holdings import open_sections, to_erase
 from referral.following.arrivals import arrival_times
@@ -203,7 +203,10 @@ class Clocks:
             self._erase(ring, now)
         else:
             with self._node.store.transaction() as cursor:
-                raise_alarm(cursor, CODES.get(ring.what, ring.what), ring.case, ring.subject, now)
+                code = CODES.get(ring.what, ring.what)
+                # A breach happens once: where the clocks are built again, a person need not look at it again.
+                if code != BREACH or not was_acknowledged(cursor, code, ring.case, ring.subject):
+                    raise_alarm(cursor, code, ring.case, ring.subject, now)
 
     def _alert(self, ring: Ring, now: datetime) -> None:
         """Nobody has confirmed the arrival: alarm a person here, and tell all members unless another node has."""

@@ -4,7 +4,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from api_caller import CONSENT, STEP_ONE
+from contracts.encoding import instant_text
 from contracts.examples import example
+from referral.api import tokens
+from referral.exchange.alarms import raise_alarm
 
 if TYPE_CHECKING:
     from api_caller import Caller
@@ -158,3 +161,52 @@ async def test_an_unknown_kind_and_an_unknown_message_are_not_found(caller: Call
 
     assert (kind.status_code, kind.json()["code"]) == (404, "kind-unknown")
     assert (message.status_code, message.json()["code"]) == (404, "message-unknown")
+
+
+async def test_an_alarm_is_acknowledged_under_a_key_and_shown_to_who_asks_for_all(caller: Caller) -> None:
+    node = caller.town.nodes[caller.agency].node
+    with node.store.transaction() as cursor:
+        raise_alarm(cursor, "broker-reset", "", "shorter", node.now())
+        raise_alarm(cursor, "broker-away", "", "", node.now())
+    stands = {one["code"]: one for one in (await caller.get("/v1/alarms")).json()["alarms"]}
+    at = instant_text(node.now())
+    reset = {
+        "alarm": stands["broker-reset"]["alarm"],
+        "code": "broker-reset",
+        "case": "",
+        "subject": "shorter",
+        "since": at,
+        "ends": "when a person acknowledges it",
+        "ended_at": None,
+        "acknowledged": None,
+    }
+
+    assert stands["broker-reset"] == reset
+
+    address = f"/v1/alarms/{reset['alarm']}/acknowledgement"
+    refused = [
+        await caller.client.post(address, json={}, headers=caller.headers()),
+        await caller.post(address, {"function": "Zuzana"}),
+        await caller.post(address, {"reason": "seen"}),
+        await caller.post(f"/v1/alarms/{stands['broker-away']['alarm']}/acknowledgement", {}),
+        await caller.post("/v1/alarms/4711/acknowledgement", {}),
+        await caller.post("/v1/alarms/0/acknowledgement", {}),
+        await caller.client.post(address, json={}, headers={"Idempotency-Key": "k"}),
+    ]
+    codes = ["idempotency-key", "intent", "request", "alarm-ends-by-itself", "alarm-unknown", "request", "unauthorised"]
+    assert [(one.status_code, one.json()["code"]) for one in refused] == list(
+        zip((400, 422, 422, 409, 404, 422, 401), codes, strict=True)
+    )
+    assert refused[3].json()["detail"] == "It ends when the broker answers."
+
+    done = await caller.post(address, {"function": "case-manager"}, key="ack")
+    again = await caller.post(address, {"function": "case-manager"}, key="ack")
+    who = tokens.known(caller.town.folder / caller.agency, caller.token)
+
+    assert (done.status_code, again.json()) == (201, done.json())
+    assert done.json() == reset | {
+        "ended_at": at,
+        "acknowledged": {"who": who, "function": "case-manager", "at": at},
+    }
+    assert [one["code"] for one in (await caller.get("/v1/alarms")).json()["alarms"]] == ["broker-away"]
+    assert done.json() in (await caller.get("/v1/alarms", all="true")).json()["alarms"]
