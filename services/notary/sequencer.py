@@ -152,7 +152,7 @@ class Sequencer:
                 self._trouble = "the disk cannot be read"
                 await asyncio.sleep(self._interval)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
-                _say_stopped(error)
+                self._say_stopped(error)
                 return False
             else:
                 self._trouble = None
@@ -173,7 +173,7 @@ class Sequencer:
                 logger.exception("The checkpoint could not be written; it is tried again after the next interval.")
                 self._trouble = "the disk cannot be written"
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
-                _say_stopped(error)
+                self._say_stopped(error)
                 return
             else:
                 self._trouble = None
@@ -181,17 +181,16 @@ class Sequencer:
             if self._trouble or self._log.pending:
                 self._brought.set()
 
+    def _say_stopped(self, error: Exception) -> None:
+        """Tell the operator why nothing is signed any more; a refusal says all there is to say."""
+        if isinstance(error, Refusal):
+            logger.error("The log has stopped: %s", self._log.stopped or error)
+        else:
+            logger.error("The log has stopped.", exc_info=error)
+
     async def in_log_thread(self, call: Callable[..., T], *given: Any) -> T:
         """Return what `call` returns in the one thread that may touch the log."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *given)
-
-
-def _say_stopped(error: Exception) -> None:
-    """Tell the operator why nothing is signed any more; a refusal says all there is to say."""
-    if isinstance(error, Refusal):
-        logger.error("The log has stopped. %s", error)
-    else:
-        logger.error("The log has stopped.", exc_info=error)
 
 
 def _settle(submission: Submission, answered: list[int] | Refusal) -> None:

@@ -332,7 +332,7 @@ async def test_damage_that_is_found_while_a_large_log_is_served_stops_it_and_is_
         assert (await notary.submit([entry("x")])).status_code == 503
         assert (await notary.client.get("/tile/0/006")).status_code == 200
     assert head_of(log)[0] == 2_600
-    assert [one.getMessage()[:20] for one in caplog.records] == ["The log has stopped."]
+    assert [one.getMessage() for one in caplog.records] == [f"The log has stopped: {state.json()['output']}"]
 
 
 async def test_a_notary_that_is_stopping_takes_nothing(log: Path) -> None:
