@@ -186,6 +186,38 @@ async def test_who_asks_in_step_4_for_what_step_3_cannot_go_without_is_told(
         assert told(it.send("hu-fp", walked.case, kind, act, sections={"questions": ("be-fp",)})) == spoke
 
 
+async def test_an_answer_weighs_what_was_asked_whatever_it_calls_itself(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = ask(it)
+        await it.settle()
+        act = {"decision": "clarify", "needed_sections": ["profile", "documents"], "collegiate": False}
+        question = it.send(
+            "hu-fp", case, CONFIRMATION, act, sections={"questions": ("be-fp",)}
+        ).message  # q2: documents
+        await it.settle()
+
+        def reply(question_id: str) -> Callable[[], Sent]:
+            line = {"question_id": question_id, "section": "profile", "answer": "It is at hand."}
+            chosen = {"answer": Chosen({"answers": [line]}, ("hu-fp",))}
+            said = {"step": "2", "question": question, "answer": "answered"}
+            return lambda: it.send("be-fp", case, "clarification-reply", said, chosen=chosen, in_reply_to=question)
+
+        assert await refused(it, "be-fp", case, reply("q2")) == ("accepted", "accepted"), "q2 asks for documents"
+        assert told(reply("q1")()) == []
+
+
+async def test_nobody_stands_today_for_what_will_be_said_on_a_later_day(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case = it.open_case("be-fp")
+        it.consent("be-fp", case, "hu-fp", "requested")
+
+        def attest(day: int) -> Callable[[], Sent]:
+            return first(it, case, attested=(Attestation("M5", "caseworker", date(2026, 9, day)),))
+
+        assert await refused(it, "be-fp", case, attest(3)) == ("intent", "")
+        attest(2)()  # somewhere it is tomorrow already
+
+
 @pytest.mark.parametrize(("birthday", "flags"), [("2026-09-30", ("B3",)), ("2026-10-02", ())])
 async def test_a_child_who_turned_eighteen_is_flagged_in_what_is_sent_of_her(
     tmp_path: Path, birthday: str, flags: tuple[str, ...]

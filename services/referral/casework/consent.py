@@ -42,12 +42,18 @@ def purpose_of(section: str) -> Purpose:
     return Purpose.TRAVEL if section in _TRAVEL else Purpose.SHARE_AGENCY
 
 
-def class_of(table: Procedure, section: str, body: SectionModel | None = None) -> str:
-    """Return what a section weighs: answers as the heaviest section they answer for, the others as the table says."""
-    asked = [line.section for line in getattr(body, "answers", ())]
-    if not asked:
+def class_of(
+    table: Procedure, section: str, body: SectionModel | None = None, asked: Mapping[str, str] | None = None
+) -> str:
+    """Return what a section weighs: answers as the heaviest section they answer for, the others as the table says.
+
+    `asked`: the section that each question was about; whatever an answer calls itself, it weighs that much.
+    """
+    lines = getattr(body, "answers", ())
+    if not lines:
         return table.sections[section].highest
-    return max(table.sections[name].highest if name in table.sections else DataClass.P4 for name in asked)
+    names = {line.section for line in lines} | {(asked or {}).get(line.question_id, line.section) for line in lines}
+    return max(table.sections[name].highest if name in table.sections else DataClass.P4 for name in names)
 
 
 def persons_of(section: SectionModel) -> tuple[int, ...]:

@@ -55,7 +55,8 @@ class DisclosureFacts:
     `roles` holds every recipient with its role; `accepted` those that have accepted (standing.md 2); `state_bodies`
     those that are state bodies. `protected_from_state` is true while asylum is pending or granted or the person wants
     no contact with the state of origin. `register` reads a register of the message's past. `asker` is the agency that
-    asked, `corrected` the kind and the (section, readers) of the message corrected.
+    asked, `asked` the section that each of its questions is about, as far as it can be read here; `corrected` the kind
+    and the (section, readers) of the message corrected.
     """
 
     sender: str
@@ -69,6 +70,7 @@ class DisclosureFacts:
     protected_from_state: bool = False
     basis: str = Basis.CONSENT
     asker: str | None = None
+    asked: Mapping[str, str] = field(default_factory=dict)
     corrected: tuple[str, Mapping[str, tuple[str, ...]]] | None = None
     bodies: Mapping[str, SectionModel] = field(default_factory=dict)
 
@@ -194,7 +196,7 @@ class _Check:
         return self._facts.basis == Basis.LIFE_RISK and two and lasts
 
     def _class(self, section: str) -> str:
-        return class_of(self._procedure, section, self._facts.bodies.get(section))
+        return class_of(self._procedure, section, self._facts.bodies.get(section), self._facts.asked)
 
 
 _UNMET: Final[Mapping[str, type[DisclosureRefused]]] = MappingProxyType(

@@ -16,6 +16,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.sections import compose_section, read_section
+from contracts.sections.request import Questions
 from contracts.standing import Message, fold
 from referral.casework import calendar as calendars
 from referral.casework.disclosure import DisclosureFacts, check_disclosure
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from contracts.procedure import Kind, Procedure
     from contracts.sections import SectionModel
     from contracts.standing import Standing
+    from referral.casework.case import Entry
     from referral.casework.history import History
     from referral.casework.intent import Intent
     from referral.casework.rules import Finding
@@ -300,6 +302,7 @@ def _facts(work: _Composing) -> DisclosureFacts:
         protected_from_state=view.known.protected_from_state or _protects(work.models),
         basis=intent.basis,
         asker=_asker(work),
+        asked=_asked(work),
         corrected=_corrected(work),
         bodies=work.models,
     )
@@ -309,11 +312,23 @@ def _protects(models: Mapping[str, SectionModel]) -> bool:
     return Known(models).protected_from_state
 
 
-def _asker(work: _Composing) -> str | None:
-    """Return who asked: the author of the content that the act or the reply names."""
+def _question(work: _Composing) -> Entry | None:
+    """Return the content that the act or the reply names."""
     question = work.intent.act.get("question") or work.intent.in_reply_to
-    entry = work.view.history.entry(question) if isinstance(question, str) else None
+    return work.view.history.entry(question) if isinstance(question, str) else None
+
+
+def _asker(work: _Composing) -> str | None:
+    entry = _question(work)
     return entry.content.sender if entry is not None else None
+
+
+def _asked(work: _Composing) -> Mapping[str, str]:
+    """Return the section that each question of that content is about."""
+    entry = _question(work)
+    told = work.view.known.told.get(entry.content.id, {}) if entry is not None else {}
+    questions = told.get(Questions.NAME)
+    return {one.question_id: one.section for one in questions.questions} if isinstance(questions, Questions) else {}
 
 
 def _corrected(work: _Composing) -> tuple[str, Mapping[str, tuple[str, ...]]] | None:

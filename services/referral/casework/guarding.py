@@ -7,10 +7,12 @@ reason. A rule that touches what not every member may know is silent: nothing ab
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.procedure.carry import codes_match
 from referral.casework.history import counts
+from referral.casework.intent import IntentRefused
 from referral.casework.rules import RULES, Finding, Sent, Severity, Situation, rules_of
 from referral.casework.rules.risk import names_no_level
 from referral.casework.voices import voices
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 # A fact is never refused for what it tells, but what it carries can be left out: these block in facts too.
 ABOUT_SECTIONS = ("M1", "M2", "M6", "M7")
+A_DAY: Final = timedelta(days=1)  # somewhere it is tomorrow already
 ARRIVING = ("reception", "mission_origin", "requested")
 
 
@@ -63,6 +66,8 @@ def check_level(intent: Intent) -> None:
 
 def guard(view: View, intent: Intent, message: Composed) -> Guarded:
     """Put every rule of the kind to the message; raise `RuleBroken` or `ReasonMissing` for the first that stops it."""
+    if any(one.date > (message.now + A_DAY).date() for one in intent.attested):
+        raise IntentRefused("`attested`: Nobody can stand today for what will be said on a later day.")
     situation = _situation(view, intent, message)
     silent = {rule.id for rule in RULES if rule.silent}
     guards: list[Mapping[str, Any]] = [

@@ -80,10 +80,15 @@ def test_the_hour_and_the_day_of_arrival(local: str, expected: list[tuple[str, s
     assert expected == found(announcing(arriving(local)))
 
 
-def test_the_clock_is_that_of_the_receiving_office() -> None:
-    at = {"local": "2026-10-13T23:30", "zone": "Asia/Tokyo"}  # 16:30 in Budapest
+def test_the_clock_is_that_of_the_place_of_arrival_and_else_of_the_receiving_office() -> None:
+    def landing(place: str, local: str, zone: str, **changed: Any) -> list[tuple[str, str, bool]]:
+        at = {"local": local, "zone": zone}
+        return found(announcing({"arrival_time": section("arrival_time", place=place, at=at)}, **changed))
 
-    assert found(announcing({"arrival_time": section("arrival_time", at=at)})) == [("T1", "W", False)]
+    assert landing("BUD", "2026-10-13T23:30", "Asia/Tokyo") == [("T1", "W", False)], "16:30 in Budapest"
+    assert landing("TFS", "2026-10-13T15:30", "Atlantic/Canary") == [], "16:30 at the office"
+    assert landing("HUBUD", "2026-10-13T23:30", "Asia/Tokyo") == [("T1", "W", False)]
+    assert landing("HUBUD", "2026-10-13T23:30", "Asia/Tokyo", calendar=None) == [("T1", "W", True), ("T2", "W", False)]
 
 
 def test_an_office_may_close_on_a_day_of_its_own_and_rest_on_other_days() -> None:

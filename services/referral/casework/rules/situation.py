@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from contracts.procedure import Procedure
+    from contracts.sections import LocalTime
     from contracts.statements import Calendar
     from referral.casework.consent import Consents
     from referral.casework.intent import Attestation
@@ -135,9 +136,14 @@ class Situation:
         return self.find(Itinerary)
 
     @property
-    def arrival(self) -> datetime | None:
-        """When the last leg arrives, in UTC: by the arrival announced, or else by the legs."""
+    def landing(self) -> tuple[str, LocalTime] | None:
+        """Where and when the last leg arrives: by the arrival announced, or else by the legs."""
         announced, legs = self.find(ArrivalTime), self.itinerary
         if announced is not None:
-            return announced.at.at()
-        return legs.legs[-1].arr_local.at() if legs is not None else None
+            return announced.place, announced.at
+        return (legs.legs[-1].to, legs.legs[-1].arr_local) if legs is not None else None
+
+    @property
+    def arrival(self) -> datetime | None:
+        """When the last leg arrives, in UTC."""
+        return self.landing[1].at() if self.landing is not None else None

@@ -25,7 +25,7 @@ from contracts.vocabulary import (
     TravelStatus,
 )
 from referral.casework.calendar import add_working_days, is_eve_of_closure, is_working, local_day
-from referral.casework.places import country_of
+from referral.casework.places import country_of, zone_of
 from referral.casework.rules.kinds import ALERT, APPROVAL, DEPARTURE, ITINERARY, REINTEGRATION_CONFIRMATION, UPDATE
 from referral.casework.rules.rule import Breach, Rule, Severity
 
@@ -44,14 +44,13 @@ NON_ARRIVAL_AFTER: Final = timedelta(hours=2)
 
 
 def _local_arrival(situation: Situation) -> datetime | None:
-    """Return the arrival by the clock of the receiving office, or of the ticket where its calendar is not known."""
-    arrival = situation.arrival
-    if arrival is None or situation.act.get("state") == ItineraryState.CANCELLED:
+    """Return the arrival by the clock of the place; of the receiving office, or the ticket, where that is not known."""
+    landing = situation.landing
+    if landing is None or situation.act.get("state") == ItineraryState.CANCELLED:
         return None
-    if situation.calendar is not None:
-        return arrival.astimezone(ZoneInfo(situation.calendar.zone))
-    announced, legs = situation.find(ArrivalTime), situation.itinerary
-    return announced.at.clock() if announced is not None else legs.legs[-1].arr_local.clock() if legs else None
+    place, ticket = landing
+    office = situation.calendar.zone if situation.calendar is not None else ticket.zone
+    return ticket.at().astimezone(ZoneInfo(zone_of(place) or office))
 
 
 def _planned(situation: Situation) -> Itinerary | None:
