@@ -115,6 +115,22 @@ class LoggedTown:
         """Return the subjects of the alarms of one code that stand at a node."""
         return [one.subject for one in self.it.nodes[agency].queries.alarms() if one.code == code]
 
+    async def days(self, many: int, *names: str) -> None:
+        """Let days pass in which only these nodes work, a turn of work at the end of each."""
+        for _ in range(many):
+            self.it.clock.move(self.it.clock() + timedelta(days=1))
+            await self.it.settle(names)
+
+    def cut(self, agency: str) -> None:
+        """Keep the notary from a node from now on."""
+        worker = self.it.nodes[agency].worker
+        worker.mirror._client = worker.rotation._client = worker.witnessing._client = None
+
+    def mend(self, agency: str) -> None:
+        """Let a node reach the notary again."""
+        worker = self.it.nodes[agency].worker
+        worker.mirror._client = worker.rotation._client = worker.witnessing._client = self.notary
+
     async def minute(self) -> None:
         """Let a minute pass, and all nodes do what is to be done."""
         self.it.clock.move(self.it.clock() + timedelta(minutes=1))
@@ -122,14 +138,16 @@ class LoggedTown:
 
 
 @asynccontextmanager
-async def logged_town(folder: Path, witnesses: str = "") -> AsyncIterator[LoggedTown]:
+async def logged_town(
+    folder: Path, witnesses: str = "", lasts: timedelta = timedelta(days=120)
+) -> AsyncIterator[LoggedTown]:
     """Give a town whose nodes share one log; `witnesses` are the policy's lines about them."""
     (folder / "log").mkdir(parents=True)
     make_log(folder / "log", ORIGIN, bytes(32))
     log = open_log(folder / "log")
     notary = TownNotary(folder / "log", log)
     try:
-        async with town(folder, notary=notary, witnesses=witnesses, governors=GOVERNORS) as it:
+        async with town(folder, notary=notary, witnesses=witnesses, governors=GOVERNORS, lasts=lasts) as it:
             notary.agencies = Agencies(it.nodes["be-fp"].node.network.directory(), it.clock)
             yield LoggedTown(it, notary)
     finally:

@@ -163,10 +163,12 @@ async def town(
     notary: LogClient | None = None,
     witnesses: str = "",
     governors: Sequence[bytes] = (),
+    lasts: timedelta = timedelta(days=120),
 ) -> AsyncIterator[Town]:
     """Make a network in `folder`, open its nodes, close them at the end; `skews` says whose clock is wrong, and how.
 
-    Its log is `notary`'s, `witnesses` the lines of the policy about witnesses (none: quorum none).
+    Its log is `notary`'s, `witnesses` the lines of the policy about witnesses (none: quorum none); it has epoch keys
+    until 30 days after it `lasts`.
     """
     clock = StageClock(START)
     found = Town(folder, clock, skews=skews or {})
@@ -177,7 +179,7 @@ async def town(
         vaults[name] = new_vault(folder / name, clock)[0]
     log = Log("log.example/test", str(make_signer("log.example/test", bytes(32)).key))
     policy = f"log {log.key}\n{witnesses or NO_QUORUM}"
-    term = Term(START, START + timedelta(days=120))
+    term = Term(START, START + lasts)
     network = found_network(parts, vaults, term, Place(log, policy, None, Brokers()), governors)
     for vault in vaults.values():
         vault.close()

@@ -162,6 +162,10 @@ class Replay:
         """Let a statement count from its leaf on, or raise `StatementRefused` and change nothing."""
         return rules.admit(self._state, entry, index)
 
+    def ride(self, entry: Entry, index: int) -> Statement:
+        """Let a statement count that came in an envelope, or raise `StatementRefused` and change nothing."""
+        return rules.ride(self._state, entry, index)
+
     def directory(self) -> Directory:
         """Return the directory as it is now."""
         return Directory(**_maps(self._state))

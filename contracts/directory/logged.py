@@ -2,11 +2,13 @@
 
 A node hands in every entry of type 0x10 with its index, refused ones too, and the size under which the policy's quorum
 stands (evidence.md 4). Everything below that size counts by its own rules. Of what lies beyond it only suspensions and
-revocations act, each where it holds against what is known: losing the quorum never keeps a stolen key alive.
+revocations act, each where it holds against what is known: losing the quorum never keeps a stolen key alive. What came
+in an envelope (a rider) counts until the log brings it.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,7 @@ class LogReplay:
         self._root = (network, governors, tuple(first))
         self._settled = Replay.founded(*self._root)
         self._taken: list[tuple[int, bytes]] = []
+        self._riding: list[tuple[int, bytes]] = []
         self._ahead = 0  # how many of what was taken count under the quorum
         self.size = 0
         self.directory: Directory = self._settled.directory()
@@ -56,6 +59,17 @@ class LogReplay:
         self.directory = self._seen()
         return tuple(judged)
 
+    @property
+    def taken(self) -> tuple[tuple[int, bytes], ...]:
+        """Return every statement of the log that was taken, refused ones too."""
+        return tuple(self._taken)
+
+    def ride(self, index: int, raw: bytes) -> None:
+        """Let a statement count that came in an envelope, until the log brings it; or raise `StatementRefused`."""
+        Replay.of(self.directory).ride(read_logged(raw), index)
+        self._riding.append((index, raw))
+        self.directory = self._seen()
+
     def as_of(self, size: int) -> Directory:
         """Return the directory as the root file and the log's first `size` entries make it."""
         found = Replay.founded(*self._root)
@@ -66,15 +80,18 @@ class LogReplay:
         return found.directory()
 
     def _seen(self) -> Directory:
-        """Return the settled directory with the restrictions that were seen beyond the quorum."""
+        """Return the settled directory with the restrictions seen beyond the quorum, and with what rode here."""
         settled = self._settled.directory()
         beyond = self._taken[self._ahead :]
-        if not beyond:
+        if not beyond and not self._riding:
             return settled
         seen = Replay.of(settled)
         for index, raw in beyond:
             if _restricts(raw):
                 _count(seen, index, raw)
+        for index, raw in self._riding:
+            with suppress(StatementRefused):
+                seen.ride(read_logged(raw), index)
         return seen.directory()
 
 

@@ -82,6 +82,25 @@ def admit(state: State, entry: Entry, index: int) -> Statement:
     return statement
 
 
+def ride(state: State, entry: Entry, index: int) -> Statement:
+    """Let a statement count that came in an envelope, before what stands between it and the last one known.
+
+    Everything is checked but its place in the chain, which stays where it was. The log decides in the end.
+    """
+    statement = read_statement(entry.statement)
+    if statement.link.network != state.network:
+        raise StatementRefused("It belongs to another network.")
+    if statement.id in state.subjects:
+        raise StatementRefused("It is in the directory already.")
+    _check_subject(state, statement)
+    uses = _check_new_keys(state, statement)
+    _check_signatures(state, entry, statement)
+    state.uses |= uses
+    state.subjects[statement.id] = statement.link.subject
+    _apply(state, entry, statement, index)
+    return statement
+
+
 def _check_place(before: State, statement: Statement) -> None:
     """One chain for each subject; what restricts acts when seen, so it may be written after any link of it."""
     subject, previous = statement.link.subject, statement.link.previous

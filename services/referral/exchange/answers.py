@@ -7,6 +7,7 @@ told.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import b64
@@ -31,6 +32,7 @@ from referral.exchange.erasures import WITHDRAWN, answered
 from referral.exchange.gaps import answer_gap, entitled
 from referral.exchange.holdings import open_sections
 from referral.exchange.parking import Waits
+from referral.exchange.riders import shows_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,6 +102,8 @@ def _acknowledge(batch: Batch, case_id: str, content_id: str, sender: str) -> No
 
 def _record(batch: Batch, case: Case, opened: OpenedStatement, receipts: list[Receipt]) -> None:
     sender = opened.statement.sender
+    for skid in {case.entries[one.id].skid for one in receipts if one.stage == STORED and one.id in case.entries}:
+        batch.write(partial(shows_key, node=batch.node, agency=sender, skid=skid))
     new = [one for one in receipts if case.holds(one.id) and case.says_more(sender, one)]
     if not new:
         return

@@ -19,8 +19,10 @@ from contracts.envelope import (
     EnvelopeRefused,
     EpochKey,
     KeyUnknown,
+    Opened,
     OpenedMessage,
     OpenedStatement,
+    SenderUnknown,
     Undecided,
     open_envelope,
 )
@@ -30,6 +32,7 @@ from contracts.standing import message_of
 from referral.casework.case import Case, Signed
 from referral.casework.history import History
 from referral.exchange import answers, correspondence
+from referral.exchange import riders as riding
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import seal_sections
@@ -151,7 +154,7 @@ class Batch:
 
     def _open(self, envelope: bytes) -> None:
         try:
-            opened = open_envelope(envelope, self._addressee)
+            opened = self._opened(envelope)
         except EnvelopeRefused as refused:
             self._refuse(envelope, refused)
             return
@@ -159,8 +162,23 @@ class Batch:
             self.heard(opened.statement.sender, opened.statement.sent_at)
             answers.answer(self, opened)
         else:
-            self.heard(opened.content.sender, opened.content.sent_at)
+            content = opened.content
+            self.heard(content.sender, content.sent_at)
+            self.write(lambda cursor: riding.shows(cursor, content.sender, content.seen.size))
             self.store(opened)
+
+    def _opened(self, envelope: bytes) -> Opened:
+        """Open an envelope; where its riders bring the sender's new key, or what restricts one, with that."""
+        try:
+            opened = open_envelope(envelope, self._addressee)
+        except SenderUnknown as unknown:
+            if not riding.learn(self.node, unknown.riders):
+                raise
+        else:
+            if not riding.learn(self.node, opened.riders):
+                return opened
+        self._addressee = self._as_addressee()
+        return open_envelope(envelope, self._addressee)
 
     def _refuse(self, envelope: bytes, refused: EnvelopeRefused) -> None:
         """Keep the hash and the step; who is known hears F with its reason."""
@@ -238,7 +256,7 @@ class Batch:
     def _refusal(self, content: Content, *, opens: bool) -> str:
         """Return the reason for which a content is no part of its case, as all its recipients compute it; or ""."""
         history, message = self.history(content.case), message_of(content, opens=opens)
-        verdict = history.standing.add(message).verdicts.get(content.id) if history.readable(message) else None
+        verdict = history.standing.add(message).verdict(content.id) if history.readable(message) else None
         if verdict is None or verdict.name != "refused":
             return ""
         return "format" if verdict.rule == "format" else "not-member"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from contracts import node_statement
 from contracts.directory import NotDeclared, UnknownAgency
-from contracts.envelope import seal
+from contracts.envelope import EnvelopeTooLarge, seal
 from contracts.refusal import Refusal
 from contracts.signing import MESSAGE, NODE_STATEMENT
 from referral.errors import CaseUnknown, MessageUnknown
@@ -24,6 +25,7 @@ from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.broker import BrokerError, NotAllowed, TopicUnknown
 from referral.exchange.deliveries import SQL, pause_after, seconds
 from referral.exchange.holdings import readable_by, shut_to
+from referral.exchange.riders import Riders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,6 +84,7 @@ class Outbox:
     def __init__(self, node: Node, broker: Broker) -> None:
         """Send for `node` through `broker`."""
         self._node = node
+        self._riders = Riders(node)
         self._broker = broker
         self._were_away: dict[str, None] = {}  # recipients whose topic was away, the one that failed last at the end
         self._away: BrokerError | None = None
@@ -153,7 +156,8 @@ class Outbox:
         key = self._node.directory.epoch_key(recipient, now.date())
         if key is None:
             raise NoEpochKey
-        envelope = seal(
+        make = partial(
+            seal,
             network=self._node.network.name,
             recipient=recipient,
             epoch_public=key,
@@ -164,7 +168,10 @@ class Outbox:
             sections=letter.sections,
             draw=self._node.draw,
         )
-        return agency.capabilities.topic, envelope
+        try:
+            return agency.capabilities.topic, make(riders=self._riders.for_partner(recipient, letter.skid))
+        except EnvelopeTooLarge:
+            return agency.capabilities.topic, make()  # riders only spare a wait: the log has them too
 
     def _postpone(self, content_id: str, recipient: str, now: datetime, alarm: tuple[str, str, str]) -> None:
         with self._node.store.transaction() as cursor:

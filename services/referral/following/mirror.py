@@ -10,6 +10,7 @@ Start needs no notary: what was mirrored is replayed from the store.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ from contracts.encoding import b64
 from contracts.refusal import Refusal
 from contracts.statements import StatementRefused, read_logged, read_statement
 from referral.exchange.alarms import raise_alarm
+from referral.exchange.riders import ridden
 from referral.following.proofs import LogClient, NotaryAway, NotaryRefused
 from referral.store import statements
 
@@ -215,6 +217,9 @@ def replayed(store: Store, network: Network) -> LogReplay:
         with store.reading() as cursor:
             rows = cursor.execute(SQL["log_statements"]).fetchall()
         replay.advance(rows, settled)
+    for index, entry in ridden(store):
+        with suppress(StatementRefused):
+            replay.ride(index, entry)
     return replay
 
 
@@ -229,6 +234,27 @@ def leaf_finder(store: Store, network: Network) -> Callable[[str], int | None]:
         return None if row is None else int(row[0])
 
     return leaf_of
+
+
+async def prove_entry(node: Node, client: LogClient, index: int, entry: bytes) -> bytes | None:
+    """Return the proof of an entry under a checkpoint with the policy's quorum, None while there is none over it."""
+    policy = tlog.read_policy((node.directory.policy or node.network.policy).encode())
+    for path in ("checkpoint", WITNESSED) if policy.asks_for_witnesses else ("checkpoint",):
+        try:
+            note = await client.fetch(path)
+        except NotaryRefused:
+            continue
+        head = tlog.open_checkpoint(note, policy.log_keys).checkpoint
+        if index >= head.size:
+            continue
+        served = {one: await client.fetch(one) for one in tlog.tiles_needed([index], head.size)}
+        proof = tlog.LogProof(index, tlog.prove(index, head.size, served.__getitem__), note).encode()
+        try:
+            tlog.verify_proof(proof, entry, policy)
+        except tlog.QuorumMissing:
+            continue
+        return proof
+    return None
 
 
 async def _bundle(client: LogClient, start: int, size: int) -> list[Placed]:

@@ -11,9 +11,12 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
+from contracts.directory import ROOT
 from contracts.signing import UnknownKey
 from contracts.statements import EpochKeys, logged_bytes, read_statement
 from referral.exchange.alarms import end_alarm, raise_alarm
+from referral.exchange.riders import SQL as RIDERS
+from referral.following.mirror import prove_entry
 from referral.following.proofs import NotaryRefused
 from referral.stating import IdentityElsewhere, Stating, vault_identity
 
@@ -46,6 +49,7 @@ class Rotation:
         self._stating = Stating(node.own, node.network.name, node.agency, node.vault)
         self._looked: datetime | None = None
         self._judged: Directory | None = None
+        self._proven = ROOT
         self._sent = set[str]()  # what the log has taken and the directory does not show yet
 
     async def turn(self) -> int:
@@ -57,6 +61,7 @@ class Rotation:
         if directory is not self._judged or self._looked is None or not self._looked <= now < self._looked + PAUSE:
             self._make_due(now)
             self._looked, self._judged = now, directory
+        await self._prove_key(self._client, now)
         waiting = [entry for entry in self._node.own.waiting(self._node.directory) if entry.id not in self._sent]
         if not waiting:
             return 0
@@ -123,6 +128,23 @@ class Rotation:
         stated = {one.key for one in keys.values() if one.agency == self._node.agency and one.since < keys[skid].since}
         for public in stated & set(self._node.vault.signing_keys()):
             self._node.vault.destroy_signing_key(public)
+
+    async def _prove_key(self, client: LogClient, now: datetime) -> None:
+        """Make the proof of our signing key's statement once the quorum stands over it: it rides to partners."""
+        skid = self._usable_key(now)
+        index = ROOT if skid is None else self._node.directory.signing[skid].index
+        if index in {ROOT, self._proven}:
+            return
+        with self._node.store.reading() as cursor:
+            found = cursor.execute(RIDERS["statement_proof"], {"log_index": index}).fetchone()
+        if found is None:
+            entry = next(raw for at, raw in self._node.replay.taken if at == index)
+            proof = await prove_entry(self._node, client, index, entry)
+            if proof is None:
+                return
+            with self._node.store.transaction() as cursor:
+                cursor.execute(RIDERS["keep_statement_proof"], {"log_index": index, "proof": proof})
+        self._proven = index
 
     async def _submit(self, client: LogClient, waiting: Sequence[Entry]) -> None:
         """Submit the chain; where it is refused, one after the other, and let go of what the log does not take."""
