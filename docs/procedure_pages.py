@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import contracts
 from contracts.sections import SECTIONS, field_classes
-from docs.marks import DOCS, HEAD, coded, read_toml, table
+from docs.marks import HEAD, coded, read_toml, table
 from referral.casework.rules import RULES, Rule
 
 PROCEDURE: Final = Path(contracts.__file__).parent / "procedures" / "icp.v1.toml"
@@ -23,7 +23,7 @@ Table = Mapping[str, Any]
 def kinds_page() -> str:
     """Return the reference of kinds: for each one who sends it, its act, its rules, its sections."""
     procedure = read_toml(PROCEDURE)
-    words = read_toml(DOCS / "kinds.toml")
+    words = read_toml(PROCEDURE.parent / "titles" / "icp.v1.en.toml")
     kinds: Table = procedure["kind"]
     lines = [
         HEAD,

@@ -69,13 +69,19 @@ async def make(home: Path) -> Made:
         return Made(home / "bundle", case, found, home / "hu-fp" / "network.json")
 
 
-async def referred(it: Town) -> str:
-    """Let be-fp ask hu-fp, which accepts: a consent, steps 1 and 2, all receipted; return the case."""
+async def asked(it: Town) -> str:
+    """Let be-fp ask hu-fp: a consent and step 1, receipted; return the case."""
     case = it.open_case("be-fp")
     it.consent("be-fp", case, "hu-fp", "requested")
     to = {"hu-fp": "requested"}
     it.send("be-fp", case, "assistance-request-notification", REQUEST, to=to, sections={"profile": ()})
     await it.settle()
+    return case
+
+
+async def referred(it: Town) -> str:
+    """Let be-fp ask hu-fp, which accepts: a consent, steps 1 and 2, all receipted; return the case."""
+    case = await asked(it)
     it.send("hu-fp", case, "assistance-request-confirmation", ACCEPT, sections={"capacity": ()})
     await it.settle()
     return case

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.network import write_network
 from referral.audit import layout
 from referral.audit.bag import write_bag
+from referral.audit.verify import page_of
 from referral.casework.case import Case
 from referral.casework.history import History
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
@@ -81,7 +82,7 @@ def export(
         progress(f"message {done} of {len(entries)}")
         collected.add(entry)
     about = collected.case_file(exported_at or node.now())
-    write_bag(out, {**collected.files, layout.CASE: layout.write_case(about)}, layout.bag_fields(about))
+    _write(out, collected, about)
     return Bundle(
         folder=out,
         case=case,
@@ -125,8 +126,15 @@ def disclose(
     collected = _Collected(node, proofs, History(found, node.procedure), log_read)
     listed = collected.add_one_section(one)
     about = replace(collected.about(exported_at or node.now()), messages=(listed,), section=one.section)
-    write_bag(out, {**collected.files, layout.CASE: layout.write_case(about)}, layout.bag_fields(about))
+    _write(out, collected, about)
     return Disclosure(out, collected.count(layout.PROOF) > 0)
+
+
+def _write(out: Path, collected: _Collected, about: layout.CaseFile) -> None:
+    """Write the bag with its page; where our own files did not hold there is no page, and `verify` says why."""
+    files = {**collected.files, layout.CASE: layout.write_case(about)}
+    page = page_of(files)
+    write_bag(out, files if page is None else {**files, layout.PAGE: page}, layout.bag_fields(about))
 
 
 class _Collected:

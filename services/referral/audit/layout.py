@@ -3,6 +3,7 @@
 data/network.json                      the network's root file: directory statements, policy, log key
 data/procedure.toml                    the procedure table, as it shipped
 data/case.json                         landfall-bundle/1: whose bundle of which case, its standing, its messages
+data/page.html                         the page that a layman reads; written from the other files
 data/messages/<content id>/
     content.json                       the signed bytes
     signature.json                     landfall-signature/1: signature and key statement
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 NETWORK: Final = "data/network.json"
 PROCEDURE: Final = "data/procedure.toml"
 CASE: Final = "data/case.json"
+PAGE: Final = "data/page.html"
 MESSAGES: Final = "data/messages/"
 CONTENT: Final = "content.json"
 SIGNATURE: Final = "signature.json"

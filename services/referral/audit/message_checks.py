@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from contracts.content import Section
     from contracts.receipts import Receipt
     from contracts.signing import SigningKey
     from referral.audit.ground import Ground
@@ -32,7 +33,8 @@ class MessageCheck:
     """Checks one message: `files` are those of its folder that are as listed, `faulted` those with a finding already.
 
     Afterwards `content` is what was signed (None where that did not hold), `stored` when each agency stored it by its
-    R1, `logged` what the notary's proof says.
+    R1, `logged` what the notary's proof says, `shown` the sections that are here and hold, `gone` the commitments of
+    those that were erased.
     """
 
     ground: Ground
@@ -43,6 +45,8 @@ class MessageCheck:
     content: Content | None = None
     stored: dict[str, datetime] = field(default_factory=dict)
     logged: tlog.Logged | None = None
+    shown: list[Section] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Check everything about the message."""
@@ -55,6 +59,7 @@ class MessageCheck:
             self._receipts(content)
         self._proof(content)
         self._sections(content)
+        self._guards(content)
 
     def _say(self, word: Word, check: str, sentence: str) -> None:
         self.findings.append(Finding(word, check, self.listed.label, sentence, self.listed.id))
@@ -251,6 +256,19 @@ class MessageCheck:
             return
         self._say(HOLDS, "log", f"It is {logged.word}: entry {logged.index} of {logged.size}.")
 
+    # -- rules -------------------------------------------------------------------------------------------------------
+
+    def _guards(self, content: Content) -> None:
+        """Name every rule that the sender passed by on somebody's word: its local overrides."""
+        for guard in content.guards:
+            if guard["result"] == "overridden":
+                who = f"{content.function} and {guard['second']}"
+                self._say(NOTE, "override", f"Rule {guard['rule']} was overridden by {who}: {guard['reason']}.")
+            elif guard["result"] == "attested":
+                why = f": {guard['reason']}" if "reason" in guard else ""
+                sentence = f"{guard['function']} stood for rule {guard['rule']} on {guard['date']}{why}."
+                self._say(NOTE, "override", sentence)
+
     # -- sections ----------------------------------------------------------------------------------------------------
 
     def _sections(self, content: Content) -> None:
@@ -273,6 +291,7 @@ class MessageCheck:
             elif me not in {content.sender, *section.readers}:
                 self._say(FAILS, "section", f"{section.name} is not for the agency that exported it.")
             else:
+                self.shown.append(section)
                 self._say(HOLDS, "section", f"{section.name}, for {', '.join(section.readers)}, is as it was signed.")
         for gone in found.erased:
             self._erased(content, gone)
@@ -281,6 +300,7 @@ class MessageCheck:
         if gone.commitment not in content.sections:
             self._say(FAILS, "section", f"An erased section ({gone.commitment}) was never part of this message.")
             return
+        self.gone.append(gone.commitment)
         why = f" on {gone.ground}" if gone.ground else ""
         when = f" at {instant_text(gone.at)}" if gone.at is not None else ""
         self._say(

@@ -13,9 +13,10 @@ from contracts import shape
 from contracts.encoding import compact
 from contracts.refusal import FormatRefused
 from referral.audit import layout
-from referral.audit.bag import info_lines, read_bag
+from referral.audit.bag import Bag, info_lines, read_bag
 from referral.audit.ground import Ground, Grounding
 from referral.audit.message_checks import MessageCheck
+from referral.audit.page import is_of_this_form, write_page
 from referral.audit.refold import Refolded, beside, refold
 from referral.audit.report import FAILS, HOLDS, MISSING, NOTE, Finding, Report
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from contracts.content import Content
-    from referral.audit.bag import Bag, Fault
+    from referral.audit.bag import Fault
     from referral.audit.layout import CaseFile, Listed
 
 BESIDE = {
@@ -63,8 +64,36 @@ def verify(folder: Path, network: Path | None = None) -> Report:
         findings.append(Finding(MISSING, "messages", "the case", "Not checked, because of what does not hold above."))
     else:
         findings += _info(bag, ground.case)
-        findings += _messages(bag, ground)
+        findings += _messages(bag, ground, list(_checks(bag, ground)))
+        if all(one.word != FAILS for one in findings):
+            findings += _page(bag, given)
     return Report(tuple(findings), case.case if case else "", case.network if case else "")
+
+
+def page_of(payload: Mapping[str, bytes], given: bytes | None = None) -> bytes | None:
+    """Return the page that belongs to these files of a bundle; None where what they stand on does not hold.
+
+    It goes by the root file of the bundle, or by one that is given.
+    """
+    bag = Bag({path: raw for path, raw in payload.items() if path != layout.PAGE}, b"", ())
+    ground = Grounding(bag.payload, given).ground()
+    if ground is None:
+        return None
+    checks = list(_checks(bag, ground))
+    return write_page(ground, checks, _messages(bag, ground, checks))
+
+
+def _page(bag: Bag, given: bytes | None) -> Iterator[Finding]:
+    """Hold the page that people read against the files that it is written from, by either root file."""
+    found = bag.payload[layout.PAGE]
+    if not is_of_this_form(found):
+        yield Finding(
+            NOTE, "page", layout.PAGE, "Another version wrote it, and it was not compared: trust these lines."
+        )
+    elif found == page_of(bag.payload) or (given is not None and found == page_of(bag.payload, given)):
+        yield Finding(HOLDS, "page", layout.PAGE, "It says what the files of this folder say.")
+    else:
+        yield Finding(FAILS, "page", layout.PAGE, "It says something else than the files of this folder.")
 
 
 # -- form ------------------------------------------------------------------------------------------------------------
@@ -102,10 +131,11 @@ def _absent(bag: Bag) -> Iterator[Finding]:
     if not bag.payload and bag.faults:
         return
     faulted = {fault.path for fault in bag.faults}
-    for path in (layout.NETWORK, layout.PROCEDURE, layout.CASE):
+    parts = (layout.NETWORK, layout.PROCEDURE, layout.CASE, layout.PAGE)
+    for path in parts:
         if path not in bag.payload and path not in faulted:
             yield Finding(FAILS, "form", path, "It is not here.")
-    for path in sorted(bag.payload.keys() - {layout.NETWORK, layout.PROCEDURE, layout.CASE}):
+    for path in sorted(bag.payload.keys() - set(parts)):
         if not _message_of(path):
             yield Finding(FAILS, "form", path, "It is no part of a bundle.")
 
@@ -119,12 +149,11 @@ def _info(bag: Bag, case: CaseFile) -> Iterator[Finding]:
 # -- messages --------------------------------------------------------------------------------------------------------
 
 
-def _messages(bag: Bag, ground: Ground) -> Iterator[Finding]:
+def _messages(bag: Bag, ground: Ground, checks: list[MessageCheck]) -> Iterator[Finding]:
     listed = {one.id for one in ground.case.messages}
     for message in sorted({_message_of(path) for path in bag.payload} - listed - {""}):
         about = f"message {message[: layout.SHOWN]}"
         yield Finding(FAILS, "form", about, f"{layout.CASE} does not list it.", message)
-    checks = list(_checks(bag, ground))
     for check in checks:
         yield from check.findings
     yield from _one_log(checks)
@@ -204,6 +233,7 @@ def _standing(ground: Ground, checks: list[MessageCheck]) -> Iterator[Finding]:
     found = refold(ground.procedure, ground.directory, contents.values(), case.case)
     labels = {one.id: one.label for one in case.messages}
     yield from _verdicts(found, labels)
+    yield from _overtaken(found, labels)
     for name in found.standing.missing:
         yield Finding(MISSING, "message", f"message {name[: layout.SHOWN]}", "It is named here and not held.", name)
     if (compact(case.document), case.digest) == (found.standing.document(), found.standing.digest()):
@@ -221,6 +251,12 @@ def _verdicts(found: Refolded, labels: Mapping[str, str]) -> Iterator[Finding]:
         sentence = VERDICTS.get(verdict.name)
         if sentence is not None:
             yield Finding(NOTE, "verdict", labels[message], sentence.format(rule=verdict.rule), message)
+
+
+def _overtaken(found: Refolded, labels: Mapping[str, str]) -> Iterator[Finding]:
+    for message in found.standing.overtaken:
+        sentence = "Overtaken: it is effective and sets nothing, because what came later or beside it stands."
+        yield Finding(NOTE, "overtaken", labels[message], sentence, message)
 
 
 def _beside(

@@ -48,6 +48,7 @@ async def test_a_disclosure_holds_one_section_and_what_proves_it(tmp_path: Path)
         assert {path for path in files if path.startswith("data/")} == {
             "data/case.json",
             "data/network.json",
+            "data/page.html",
             "data/procedure.toml",
             f"{folder}/content.json",
             f"{folder}/log.tlog-proof",
@@ -90,6 +91,7 @@ async def test_a_disclosure_verifies_offline_and_says_that_it_is_no_case(tmp_pat
         "signature",
         "log",
         "section",
+        "page",
     }
     assert said(found, "missing") == []
     sentence = "It shows the section profile of one message and says nothing of the rest of the case."

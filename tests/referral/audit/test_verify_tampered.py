@@ -45,7 +45,7 @@ def test_one_flipped_byte_in_any_file_fails_and_names_the_message_or_the_file(
             _check_named(report, path)
         (folder / path).write_bytes(raw)
     assert verify(folder).ok
-    assert len(files_of(made.folder)) == 42
+    assert len(files_of(made.folder)) == 43
 
 
 def _check_named(report: Report, path: str) -> None:
