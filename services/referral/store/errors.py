@@ -28,6 +28,12 @@ class StoreMissing(ReferralRefusal):
     code = "store-missing"
 
 
+class StoreLost(ReferralRefusal):
+    """The store is empty, and the vault has keys of cases: put the store's file back from a backup, and start again."""
+
+    code = "store-lost"
+
+
 class StoreNewer(ReferralRefusal):
     """A newer release wrote this file; start that release, or restore a backup made by this one."""
 

@@ -20,7 +20,7 @@ from eventsourcing.domain import BaseAggregate
 
 from contracts.encoding import b64, unb64
 from referral.store import commands, positions, recorder
-from referral.store.errors import AggregateWrong, KeysMissing, StoredEventRefused, StoreUnavailable
+from referral.store.errors import AggregateWrong, KeysMissing, StoredEventRefused, StoreLost, StoreUnavailable
 from referral.store.mapper import Erased, Event, Row, Sealer, SealingMapper, only_event
 from referral.store.sqlite import Cursor, Database, WriterLock
 
@@ -50,6 +50,9 @@ class StoreVault(Sealer, commands.OwnSealer, Protocol):
 
     def missing_keys(self, named: Iterable[tuple[str, bytes]]) -> list[str]:
         """Return the cases whose key is neither there nor erased."""
+
+    def has_cases(self) -> bool:
+        """Say whether there is or was a key of any case."""
 
 
 class Stored(NamedTuple):
@@ -91,7 +94,10 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path, vault: StoreVault) -> Self:
-        """Open the store for writing, making it if it is new; `StoreInUse`, or `KeysMissing` if the vault is older."""
+        """Open the store for writing, making it if it is new.
+
+        `StoreInUse`, `KeysMissing` if the vault is older, `StoreLost` if it has keys of cases and the store is empty.
+        """
         lock = WriterLock(folder)
         try:
             return cls._opened(folder, vault, lock)
@@ -106,6 +112,9 @@ class Store:
 
     @classmethod
     def _opened(cls, folder: Path, vault: StoreVault, lock: WriterLock | None) -> Self:
+        # A store is made before its first case has a key: keys of cases without a store mean that it was lost.
+        if lock is not None and _is_empty(folder / FILE) and vault.has_cases():
+            raise StoreLost
         tables = (*recorder.MAKE, *positions.MAKE, *commands.MAKE)
         database = Database(folder / FILE, MARK, SCHEMA, tables, read_only=lock is None)
         try:
@@ -335,6 +344,10 @@ class Store:
             listeners = list(self._listeners)
         for wake in listeners:
             wake(last)
+
+
+def _is_empty(file: Path) -> bool:
+    return not file.exists() or file.stat().st_size == 0
 
 
 def _check_keys(vault: StoreVault, named: Sequence[tuple[str, bytes]]) -> None:

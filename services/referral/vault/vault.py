@@ -204,6 +204,10 @@ class Vault:
         held = {name: key_id for name, key_id, _made in self._keyring.names(CASE)}
         return [case for case, key_id in named if case not in erased and held.get(case) != key_id]
 
+    def has_cases(self) -> bool:
+        """Say whether there is or was a key of any case."""
+        return bool(self._keyring.names(CASE) or self._keyring.erased_names(CASE))
+
     def erase_case(self, case: str) -> None:
         """Destroy the key of a whole case, and record it. Its sections have keys of their own: erase those too."""
         self._keyring.destroy(CASE, (case,))

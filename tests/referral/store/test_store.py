@@ -19,6 +19,7 @@ from referral.store.errors import (
     KeysMissing,
     StoredEventRefused,
     StoreInUse,
+    StoreLost,
     StoreMissing,
     StoreUnavailable,
     TrackingConflict,
@@ -313,6 +314,22 @@ def test_a_closed_store_says_so(tmp_path: Path, vault: Vault) -> None:
     with pytest.raises(StoreUnavailable):
         store.load(case_of(1))
     Store.open(tmp_path / "store", vault).close()
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_a_start_without_the_store_that_its_vault_knows_is_refused(
+    tmp_path: Path, vault: Vault, left: bytes | None
+) -> None:
+    with Store.open(tmp_path / "store", vault) as store:
+        store.save(stamped(1))
+    for file in (tmp_path / "store").glob("events.sqlite*"):
+        file.unlink()
+    if left is not None:
+        (tmp_path / "store" / "events.sqlite").write_bytes(left)
+
+    with pytest.raises(StoreLost):
+        Store.open(tmp_path / "store", vault)
+    assert (tmp_path / "store" / "events.sqlite").exists() == (left is not None)
 
 
 def test_a_start_with_an_older_vault_is_refused_and_names_the_cases(tmp_path: Path, vault: Vault) -> None:
