@@ -1,9 +1,9 @@
 """How an agency comes into a network: keys made in its vault, statements signed there, one root file that grows.
 
-Until the directory lives in the log (evidence.md 4) it is the file `network.json`, and this is how it grows:
+The root file `network.json` begins a network's directory; where there is no log it is all of it, and so it grows:
 - `join` makes a node's folder and adds what the agency says when it joins; a governor's key signs its membership;
 - founding makes the file first: a training network with one governor, whose key is a file;
-- `renew` adds epoch keys for the days to come, signed by the agency alone: once a month is enough;
+- `renew` adds epoch keys for the days to come, signed by the agency alone, where no log takes them: once a month;
 - every node keeps a copy, and takes over the file that it was made with when that goes on from the copy (`refresh`).
 Only a training network is founded here: the governors of a real one sign in different places.
 """
@@ -345,6 +345,8 @@ def renew(folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> date:
     with writing(_shared(folder, settings)) as file:
         refresh(folder)
         network = read_root(folder)
+        if network.notary is not None:
+            raise JoiningRefused("This network has a log: the running node publishes its epoch keys there by itself.")
         directory = network.directory()
         known = set(directory.epoch_days(settings.agency))
         missing = [day for day in days_from(today - YESTERDAY, today + AHEAD) if day not in known]

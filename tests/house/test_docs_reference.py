@@ -13,7 +13,7 @@ from notary.config import Settings as NotarySettings
 from referral import worker
 from referral.api import problems
 from referral.exchange import alarms, answers, certain, deliveries, erasures, inbox, outbox, parking
-from referral.following import clocks, witnessing
+from referral.following import clocks, mirror, rotation
 from referral.opening import Settings
 
 pytestmark = pytest.mark.checkout
@@ -63,8 +63,9 @@ def test_every_alarm_is_in_the_reference() -> None:
     known = {
         *(answers.UNEQUAL, answers.SILENCE, answers.NOT_ERASED),
         *(outbox.NO_EPOCH_KEY, outbox.NO_TOPIC, outbox.CANNOT_SEND),
-        *(inbox.BROKER_RESET, parking.CANNOT_HANDLE, deliveries.NO_RECEIPT, witnessing.LOG_REWRITTEN),
+        *(inbox.BROKER_RESET, parking.CANNOT_HANDLE, deliveries.NO_RECEIPT, mirror.LOG_REWRITTEN),
         *(*clocks.CODES.values(), clocks.MISSION_SILENT, clocks.NOT_ALERTED, clocks.BREACH, clocks.CLOCK_FAILED),
+        *(mirror.STATEMENT_NOT_OURS, rotation.STATEMENT_REFUSED, rotation.SIGNING_KEY_ENDING),
         *(parking.AGENCY_UNKNOWN, parking.PARKED_ENDING, certain.CLOCK_DOUBTED),
         *(clocks.PARKED_FACT, erasures.UNANSWERED),
         *(worker.BROKER_AWAY, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from referral.cli.call import Call
     from referral.vault import Unlock
 
-FILE_SAID: Final = (
-    "The directory is a file until it lives in the log: nodes that run see this when they are started again."
-)
+FILE_SAID: Final = "This stands in the network's file: nodes and a notary that run see it when they start again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,8 @@ def _lines(folder: Path, joined: Joined, token: str, given: Given) -> Iterator[s
     yield f"fingerprint {joined.fingerprint}"
     yield f"token       {token}"
     yield f"root file   {root_digest(given.network.read_bytes())}: its digest, to be compared by whoever is given it"
-    yield f"epoch keys  until {joined.until}; then `referral init --renew`"
+    further = "the running node publishes more" if joined.network.notary else "then `referral init --renew`"
+    yield f"epoch keys  until {joined.until}; {further}"
     if given.founding is not None:
         yield f"network     {given.network}, its governor's key {given.governor}: keep that one apart"
     yield f"next        referral up --node {folder}"

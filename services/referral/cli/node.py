@@ -48,15 +48,16 @@ def init(
     broker_path: Annotated[Path | None, typer.Option(metavar="FILE", help="The embedded broker [beside FILE].")] = None,
     bootstrap: Annotated[str, typer.Option(metavar="HOST:PORT", help="A Kafka of this machine instead.")] = "",
     passphrase: Annotated[bool, typer.Option("--passphrase", help="Lock the vault by one, not by a key file.")] = False,
-    renew: Annotated[bool, typer.Option("--renew", help="No new node: publish epoch keys 30 days ahead.")] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="Without a log: epoch keys for 30 days more.")] = False,
     node: NodeDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a node: vault, keys, store, token; and bring its agency into the network.
 
-    Until the directory lives in the log it is the network's file, and it grows on this machine: --found makes a
-    training network and a governor's key, every further init with that key adds its agency. Nodes that run learn of
-    it when they are started again. Epoch keys last for 30 days: `referral init --renew` adds more, once a month.
+    On one machine the network's file grows: --found makes a training network and a governor's key, every further init
+    with that key adds its agency; what runs learns of it when it is started again. Into a network whose governors sit
+    elsewhere an agency comes by `referral join`. Epoch keys last for 30 days: the running node publishes more in the
+    log; where there is none `referral init --renew` adds more to the file, once a month.
 
     The token of the API is printed once; the file `token` keeps it for this command line, mode 0600.
 
