@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from contracts import tlog
@@ -51,12 +52,16 @@ class Witnessing:
         self._node = node
         self._proofs = proofs
         self._client = client
-        self._policy = tlog.read_policy(node.network.policy.encode())
         self._tiles: dict[str, tuple[bytes, ...]] = {}
         self.follower = Follower("witnessing", TOPICS, self._apply, _forget)
         held = self._held()
         if held is not None:
             node.seen = Seen(held.size, b64(held.root))
+
+    @property
+    def _policy(self) -> tlog.Policy:
+        """The network's policy: the last one that the log states, else the root file's."""
+        return _read_policy(self._node.directory.policy or self._node.network.policy)
 
     def _apply(self, cursor: Cursor, page: list[Stored]) -> None:
         for stored in page:
@@ -215,6 +220,11 @@ class Witnessing:
         """Return how many messages have no proof yet."""
         with self._node.store.reading() as cursor:
             return int(cursor.execute(SQL["waiting"]).fetchone()[0])
+
+
+@lru_cache(maxsize=1)
+def _read_policy(text: str) -> tlog.Policy:
+    return tlog.read_policy(text.encode())
 
 
 def _forget(cursor: Cursor) -> None:

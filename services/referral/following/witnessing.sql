@@ -58,8 +58,8 @@ SELECT content_id, log_index FROM witnessing
 WHERE proven_at IS NULL AND log_index IS NOT NULL AND log_index < :size ORDER BY log_index LIMIT :limit;
 
 -- name: forget_index
--- No proof leads from there to the root: the index was wrong.
-UPDATE witnessing SET log_index = NULL WHERE content_id = :content_id;
+-- No proof leads from there to the root: the index was wrong, but where a proof was kept already.
+UPDATE witnessing SET log_index = NULL WHERE content_id = :content_id AND proven_at IS NULL;
 
 -- name: proven
 -- Its proof is kept.
