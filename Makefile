@@ -14,13 +14,16 @@ WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench install lock clean
+.PHONY: help demo demo-witnesses test lint docs bench install lock clean
 
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 demo: $(RUN) ## one referral through all six steps, and a bundle that verifies offline
 	$(BIN)/referral demo --dir build/demo
+
+demo-witnesses: $(RUN) ## five notaries that witness each other, of which two are killed
+	$(BIN)/referral demo-witnesses --dir build/demo-witnesses
 
 test: $(DEV) ## the whole suite; prints why anything was skipped
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup $(TESTS)

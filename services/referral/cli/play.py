@@ -1,4 +1,4 @@
-"""`demo` and `play`: stories that travel between real nodes on this machine, for training and for tests."""
+"""`demo`, `demo-witnesses` and `play`: real nodes and notaries on this machine, for training and for tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Bootstrap = Annotated[str, typer.Option(metavar="HOST:PORT", help="Where a Kafka
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this room."""
-    for command in (demo, play):
+    for command in (demo, demo_witnesses, play):
         app.command()(command)
 
 
@@ -51,6 +51,28 @@ def demo(
 
     with output.progress() as progress:
         found = play_demo(folder, broker=broker.value, bootstrap=bootstrap, progress=progress)
+    output.report(found, as_json=asked.as_json, training=True)
+
+
+def demo_witnesses(
+    context: typer.Context,
+    *,
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where the notaries, a proof and its policy are left.")
+    ] = Path("build/demo-witnesses"),
+    as_json: AsJson = False,
+) -> None:
+    """Let five notaries of this machine witness each other, kill two of them, and say what is witnessed meanwhile.
+
+    Four of five are enough: with one killed what is logged is still witnessed, with two it is logged only.
+
+    Example: referral demo-witnesses --dir build/demo-witnesses
+    """
+    asked = call(context, None, as_json)
+    from referral.play.command import demo_witnesses as play_witnesses  # noqa: PLC0415 - loaded when it is asked for
+
+    with output.progress() as progress:
+        found = play_witnesses(folder, progress)
     output.report(found, as_json=asked.as_json, training=True)
 
 

@@ -1,4 +1,4 @@
-"""`referral play` and `referral demo`: a journey played from a file, and the report that both print.
+"""`referral play` and both demos: a journey played from a file, notaries that witness, and the reports they print.
 
 The command line hands over what was typed and prints what comes back; nothing here writes to a terminal.
 """
@@ -18,6 +18,7 @@ from referral.play.loader import load
 from referral.play.quiet import logs_into
 from referral.play.report import PlayReport
 from referral.play.stage import BACKSTAGE, BrokerChoice, build
+from referral.play.witnesses import WitnessReport, play_witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,6 +62,12 @@ def demo(
     """Play the demo journey in `folder`, export the bundle of its case and verify it."""
     folders.take(folder)
     return asyncio.run(play_demo(folder, BrokerChoice(broker, bootstrap), progress))
+
+
+def demo_witnesses(folder: Path, progress: Callable[[str], None] = _silent) -> WitnessReport:
+    """Let five notaries witness each other in `folder`, kill two of them, and say what is witnessed meanwhile."""
+    folders.take(folder)
+    return asyncio.run(play_witnesses(folder, progress))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.network import Log
 from contracts.refusal import Refusal
@@ -37,13 +37,21 @@ class NotaryNotStarted(Refusal):
 
 def make_notary(folder: Path) -> Log:
     """Make a new log in `folder` and return its name and public key."""
-    made = subprocess.run(  # noqa: S603 - our own program, no shell
-        [*_program("init"), str(folder), "--origin", ORIGIN, "--json"], capture_output=True, text=True, check=False
-    )
+    return make_witness(folder, ORIGIN)[0]
+
+
+def make_witness(folder: Path, origin: str) -> tuple[Log, str]:
+    """Make a new log of this name; return its name and public key, and the key with which its notary cosigns others."""
+    found = _answered(*_program("init"), str(folder), "--origin", origin, "--json")
+    return Log(found["origin"], found["vkey"]), str(found["witness"])
+
+
+def _answered(*command: str) -> dict[str, Any]:
+    made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program, no shell
     if made.returncode:
         raise NotaryNotStarted
-    found = json.loads(made.stdout)
-    return Log(found["origin"], found["vkey"])
+    found: dict[str, Any] = json.loads(made.stdout)
+    return found
 
 
 def policy_of(log: Log) -> str:
@@ -70,11 +78,17 @@ class KeptPort:
 
 
 class NotaryProcess:
-    """One notary: `folder` holds its log, `network` says who may submit, `backstage` has the `clock` and its log."""
+    """One notary: `folder` holds its log, `network` says who may submit, `backstage` takes its complaints.
 
-    def __init__(self, folder: Path, network: Path, backstage: Path, port: KeptPort) -> None:
+    Where `backstage` has a `clock` it lives by that one; `witness_of` is a file of the logs that it witnesses.
+    """
+
+    def __init__(
+        self, folder: Path, network: Path, backstage: Path, port: KeptPort, *, witness_of: Path | None = None
+    ) -> None:
         """Describe it; nothing is started yet."""
         self._folder, self._network, self._backstage, self._port = folder, network, backstage, port
+        self._witness_of = witness_of
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -84,8 +98,11 @@ class NotaryProcess:
 
     def start(self) -> None:
         """Start it and return when it answers requests, or raise `NotaryNotStarted`."""
-        settings = {"NOTARY_CLOCK_FILE": str(self._backstage / CLOCK_FILE), "NOTARY_WINDOW": WINDOW}
-        settings["NOTARY_ENDS_WITH_STDIN"] = "1"
+        settings = {"NOTARY_WINDOW": WINDOW, "NOTARY_ENDS_WITH_STDIN": "1"}
+        if (self._backstage / CLOCK_FILE).exists():
+            settings["NOTARY_CLOCK_FILE"] = str(self._backstage / CLOCK_FILE)
+        if self._witness_of is not None:
+            settings["NOTARY_WITNESS_OF"] = str(self._witness_of)
         serve = _program("serve")
         options = ["--bind", f"127.0.0.1:{self._port.number}", "--network", str(self._network), "--interval", INTERVAL]
         with (self._backstage / "notary.log").open("a", encoding="utf-8") as complaints:
