@@ -181,6 +181,8 @@ async def test_nonsense_in_the_place_of_a_witnessed_checkpoint_makes_no_witness(
         await it.settle()
         held = proof_file(it.nodes["hu-fp"].folder / "proofs", asked.message)
         assert not held.exists() or kept(it, "hu-fp", asked.message).word == "logged"
+        del notary.served["v1/witnessed"]
+        await it.settle()
         notary.served["v1/witnessed"] = notary.cosign("w1", "w2")
         await it.settle()
         assert kept(it, "hu-fp", asked.message).word == "witnessed"
