@@ -21,7 +21,7 @@ from referral.casework.accompanying import CONSENT, consents_of, everybody, reac
 from referral.casework.case import Case
 from referral.casework.draft import View, compose
 from referral.casework.intent import ROLES, Chosen, Intent, IntentRefused
-from referral.casework.known import Known
+from referral.casework.known import Known, Told
 from referral.errors import CaseUnknown, ConsentUnknown
 from referral.exchange.holdings import model_of, open_sections
 from referral.signing import sign_into
@@ -258,11 +258,12 @@ class Desk:
     def _known(self, history: History, intent: Intent | None = None) -> Known:
         """Open what we may read of a case, the newest of each section first; it is dropped with the command."""
         sections: dict[str, SectionModel] = {}
-        told: dict[str, dict[str, SectionModel]] = {}
+        told: dict[str, Told] = {}
         readers: dict[str, dict[str, tuple[str, ...]]] = {}
         journey = intent.act.get("itinerary") if intent is not None else None
         for entry in reversed(history.ordered()):
             other = entry.content.kind == "travel-itinerary" and journey not in {None, entry.content.id}
+            models: dict[str, SectionModel] = {}
             for _, section in open_sections(self._node, history.case, entry):
                 if section is None or history.shut(entry, section, self._node.agency):
                     continue
@@ -270,9 +271,11 @@ class Desk:
                 model = model_of(section)
                 if model is None:
                     continue
-                told.setdefault(entry.content.id, {})[section.name] = model
+                models[section.name] = model
                 if not other:
                     sections.setdefault(section.name, model)
+            if models:
+                told[entry.content.id] = Told(entry.content.sender, models)
         return Known(sections, told, readers)
 
 

@@ -21,7 +21,7 @@ from contracts.standing import Message, fold
 from referral.casework import calendar as calendars
 from referral.casework.disclosure import DisclosureFacts, check_disclosure
 from referral.casework.guarding import Composed, check_level, guard
-from referral.casework.known import Known
+from referral.casework.known import Told
 from referral.errors import KindUnknown, NotMember, NotNow, ReaderMissing
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from referral.casework.case import Entry
     from referral.casework.history import History
     from referral.casework.intent import Intent
+    from referral.casework.known import Known
     from referral.casework.rules import Finding
 
 DRAFT: Final = "draft"
@@ -290,6 +291,7 @@ def _facts(work: _Composing) -> DisclosureFacts:
     view, intent = work.view, work.intent
     history = view.history
     past = frozenset(work.standing.verdicts)
+    saying = Told(view.me, work.models)
     return DisclosureFacts(
         sender=view.me,
         function=intent.function,
@@ -299,17 +301,13 @@ def _facts(work: _Composing) -> DisclosureFacts:
         day=work.now.date(),
         register=work.standing.value,
         state_bodies=view.state_bodies(work.audience),
-        protected_from_state=view.known.protected_from_state or _protects(work.models),
+        protected_from_state=view.known.wants_no_contact(saying) or view.known.has_asylum_claim(saying),
         basis=intent.basis,
         asker=_asker(work),
         asked=_asked(work),
         corrected=_corrected(work),
         bodies=work.models,
     )
-
-
-def _protects(models: Mapping[str, SectionModel]) -> bool:
-    return Known(models).protected_from_state
 
 
 def _question(work: _Composing) -> Entry | None:
@@ -326,8 +324,7 @@ def _asker(work: _Composing) -> str | None:
 def _asked(work: _Composing) -> Mapping[str, str]:
     """Return the section that each question of that content is about."""
     entry = _question(work)
-    told = work.view.known.told.get(entry.content.id, {}) if entry is not None else {}
-    questions = told.get(Questions.NAME)
+    questions = work.view.known.sections_of(entry.content.id).get(Questions.NAME) if entry is not None else None
     return {one.question_id: one.section for one in questions.questions} if isinstance(questions, Questions) else {}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.procedure.carry import codes_match
 from referral.casework.history import counts
 from referral.casework.intent import IntentRefused
+from referral.casework.known import Told
 from referral.casework.rules import RULES, Finding, Sent, Severity, Situation, rules_of
 from referral.casework.rules.risk import names_no_level
 from referral.casework.voices import voices
@@ -128,6 +129,7 @@ def _written(
 
 def _situation(view: View, intent: Intent, message: Composed) -> Situation:
     history, past = view.history, message.past
+    saying = Told(view.me, message.models)
     asking = {rule.id for rule in rules_of(intent.kind)}  # what no rule of the kind asks for is not looked up
     members = dict(past.members()) or {view.me: message.role, **message.audience}
     return Situation(
@@ -143,7 +145,7 @@ def _situation(view: View, intent: Intent, message: Composed) -> Situation:
         readers=message.readers,
         audience=message.audience,
         known=view.known.sections,
-        held=tuple(one for told in view.known.told.values() for one in told.values()),
+        held=view.known.held(),
         registers={name: one.value for name, one in past.registers.items()} | dict(past.wide()),
         members=members,
         receipts=frozenset(
@@ -155,7 +157,8 @@ def _situation(view: View, intent: Intent, message: Composed) -> Situation:
         attested=intent.attested,
         basis=intent.basis,
         state_bodies=view.state_bodies(message.audience),
-        asylum=view.known.asylum,
+        asylum=view.known.has_asylum_claim(saying),
+        no_contact=view.known.wants_no_contact(saying),
         answers_by=_answers_by(view, intent) if "M4" in asking else None,
         opened_at=_opened_at(view) if "M5" in asking else None,
         held_elsewhere=_held_elsewhere(view, past) if "M8" in asking else frozenset(),

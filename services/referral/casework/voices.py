@@ -45,11 +45,11 @@ def _news(history: History, known: Known) -> Iterator[str]:
     """Yield the id of each message that tells of new contact or of the police, as far as this agency can read it."""
     corrections = [one.content for one in _counting(history) if one.content.kind == CORRECTION]
     acts = {str(one.act["target"]) for one in corrections if "new" in one.act}
-    bodies = {(str(one.act["target"]), name) for one in corrections for name in known.told.get(one.id, ())}
+    bodies = {(str(one.act["target"]), name) for one in corrections for name in known.sections_of(one.id)}
     factors: frozenset[str] | None = None
     for entry in _counting(history):
         name = entry.content.id
-        sections = [one for what, one in known.told.get(name, {}).items() if (name, what) not in bodies]
+        sections = [one for what, one in known.sections_of(name).items() if (name, what) not in bodies]
         before, listed = factors, news_factors(sections)
         if listed is not None:
             factors = listed | (before or frozenset())

@@ -1,34 +1,83 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from contracts.encoding import compact
-from contracts.examples import example
-from contracts.sections import read_section
-from referral.casework.known import Known
+from casework_situations import section
+from referral.casework.known import Known, Told
+
+if TYPE_CHECKING:
+    from contracts.sections import SectionModel
+
+NO_CONTACT = ["no_contact_with_state_of_origin"]
+NOTHING = Told("be-fp", {})
+
+
+def measures(*which: str) -> SectionModel:
+    return section("measures", measures=list(which))
+
+
+def ground(claim: str | None) -> SectionModel:
+    return section("hold_ground", asylum_claim=claim)
+
+
+def known(*told: tuple[str, SectionModel]) -> Known:
+    """Return what messages of these senders tell, the newest first."""
+    return Known(told={str(n): Told(sender, {one.NAME: one}) for n, (sender, one) in enumerate(told)})
 
 
 @pytest.mark.parametrize(
-    ("measures", "protected"), [(["different_region"], False), (["no_contact_with_state_of_origin"], True)]
+    ("told", "protected"),
+    [
+        ([("be-fp", measures("different_region"))], False),
+        ([("be-fp", measures(*NO_CONTACT))], True),
+        ([("be-fp", measures("different_region")), ("be-fp", measures(*NO_CONTACT))], False),
+        ([("hu-iom", measures("different_region")), ("be-fp", measures(*NO_CONTACT))], True),
+        ([], False),
+    ],
 )
-def test_who_wants_no_contact_with_the_state_is_protected_from_it(measures: list[str], protected: bool) -> None:
-    body = compact({**example("measures"), "measures": measures})
-    known = Known({"measures": read_section("measures", body)})
-
-    assert known.protected_from_state is protected
-    assert known.asylum is False
+def test_who_wants_no_contact_with_the_state_is_protected_until_the_agency_that_said_so_says_otherwise(
+    told: list[tuple[str, SectionModel]], protected: bool
+) -> None:
+    assert known(*told).wants_no_contact(NOTHING) is protected
 
 
-@pytest.mark.parametrize(("claim", "asylum"), [("pending", True), ("granted", True), ("refused", False)])
-def test_a_claim_that_is_open_or_granted_protects(claim: str, asylum: bool) -> None:
-    body = compact({**example("hold_ground"), "asylum_claim": claim})
-    known = Known({"hold_ground": read_section("hold_ground", body)})
+def test_what_we_are_about_to_say_stands_in_the_place_of_what_we_said() -> None:
+    before = known(("be-fp", measures(*NO_CONTACT)), ("hu-iom", measures("different_region")))
 
-    assert known.asylum is asylum
-    assert known.protected_from_state is asylum
+    assert before.wants_no_contact(Told("be-fp", {"measures": measures("different_region")})) is False
+    assert before.wants_no_contact(Told("hu-iom", {"measures": measures("different_region")})) is True
+    assert Known().wants_no_contact(Told("be-fp", {"measures": measures(*NO_CONTACT)})) is True
 
 
-def test_nothing_known_protects_nobody_and_has_no_readers() -> None:
-    assert Known().protected_from_state is False
-    assert Known().readers_of("anything") == {}
-    assert Known(readers={"m": {"profile": ("hu-fp",)}}).readers_of("m") == {"profile": ("hu-fp",)}
+@pytest.mark.parametrize(
+    ("told", "claimed"),
+    [
+        ([("be-fp", "pending")], True),
+        ([("be-fp", "granted")], True),
+        ([("be-fp", "refused")], False),
+        ([("be-fp", "refused"), ("be-fp", "pending")], False),
+        ([("be-iom", "refused"), ("be-fp", "pending")], True),
+        ([("be-fp", None), ("be-fp", "pending")], True),
+        ([("be-fp", None)], False),
+    ],
+)
+def test_a_claim_protects_until_the_agency_that_told_of_it_says_how_it_ended(
+    told: list[tuple[str, Any]], claimed: bool
+) -> None:
+    found = known(*((sender, ground(claim)) for sender, claim in told))
+
+    assert found.has_asylum_claim(NOTHING) is claimed
+
+
+def test_nothing_known_has_no_readers_and_no_sections() -> None:
+    one = section("profile")
+    told = Known(told={"m": Told("be-fp", {"profile": one})}, readers={"m": {"profile": ("hu-fp",)}})
+
+    assert (Known().readers_of("anything"), Known().sections_of("anything"), Known().held()) == ({}, {}, ())
+    assert (told.readers_of("m"), told.sections_of("m"), told.held()) == (
+        {"profile": ("hu-fp",)},
+        {"profile": one},
+        (one,),
+    )

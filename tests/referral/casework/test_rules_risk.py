@@ -179,9 +179,8 @@ def test_a_recruiter_of_the_family_counts_as_the_family() -> None:
 
 
 def test_a_return_is_not_asked_for_while_asylum_is_pending() -> None:
-    assert severities(requesting(known={"hold_ground": section("hold_ground")})) == [("K6", "B")]
     assert severities(requesting(asylum=True)) == [("K6", "B")]
-    assert ids(requesting(known={"hold_ground": section("hold_ground", asylum_claim="refused")})) == []
+    assert ids(requesting(no_contact=True)) == []
     assert ids(requesting(asylum=True, act={"solution": "stay"})) == []
     assert ids(replace(approving(), asylum=True)) == ["K6"]
     assert ids(situation("travel-itinerary", {"state": "cancelled"}, asylum=True)) == []
@@ -195,7 +194,7 @@ def test_a_state_body_of_origin_is_not_written_to_while_asylum_is_pending(kind: 
     assert severities(protected) == [("K6", "B")]
     assert ids(replace(protected, state_bodies=frozenset())) == []
     assert ids(replace(protected, audience={"hu-ngo": "requested"})) == []
-    assert ids(replace(protected, asylum=False, known=sections("measures"))) == ["K6"]
+    assert ids(replace(protected, asylum=False, no_contact=True)) == ["K6"]
 
 
 @pytest.mark.parametrize("kind", ["case-hold", "request-withdrawal", "case-closure", "participant-removed", "consent"])

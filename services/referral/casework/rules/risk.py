@@ -13,11 +13,9 @@ from contracts.encoding import moved
 from contracts.procedure.carry import codes_match
 from contracts.sections.person import DestinationPlace, TraffickingProfile
 from contracts.sections.plan import Declaration
-from contracts.sections.risk import HoldGround, Measures, RiskFactors
+from contracts.sections.risk import RiskFactors
 from contracts.vocabulary import (
-    AsylumClaim,
     Immediacy,
-    Measure,
     OptionExplained,
     PreliminaryRisk,
     RecruiterRelation,
@@ -152,36 +150,23 @@ def _family_involved(situation: Situation) -> bool:
     return by_profile or RiskFactor.FAMILY_INVOLVED in _present(situation)
 
 
-def has_asylum_claim(situation: Situation) -> bool:
-    """Whether asylum is pending or granted, as far as this agency knows."""
-    ground = situation.find(HoldGround)
-    claimed = ground is not None and ground.asylum_claim in (AsylumClaim.PENDING, AsylumClaim.GRANTED)
-    return situation.asylum or claimed
-
-
-def wants_no_contact(situation: Situation) -> bool:
-    """Whether there is to be no contact with the state of origin."""
-    measures = situation.find(Measures)
-    return measures is not None and Measure.NO_CONTACT_WITH_STATE_OF_ORIGIN in measures.measures
-
-
 def no_refoulement(situation: Situation) -> Iterator[Breach]:
     """K6: with asylum pending or granted no return is asked for or approved, and no state body of origin is written to.
 
     Facts are flagged, not blocked. What ends a case, holds it or only stops something (a veto, a revocation) may always
-    be sent, without a section for a state body of origin.
+    be sent, without a section for a state body of origin. It rests on each agency's last `hold_ground` that speaks of a
+    claim and its last `measures`: nobody lifts another's.
     """
     kind = situation.procedure.kinds[situation.kind]
     severity = Severity.FLAG if kind.nature == "fact" else None
-    claimed = has_asylum_claim(situation)
     returning = situation.kind in (ITINERARY, APPROVAL) or (
         situation.kind == REINTEGRATION_REQUEST and situation.is_return
     )
     stops = situation.act.get("state") == "cancelled" or situation.act.get("decision") == "revoked"
-    if claimed and returning and not stops:
+    if situation.asylum and returning and not stops:
         yield Breach("No return may be prepared.", severity)
     shown = {reader for readers in situation.readers.values() for reader in readers}
-    if kind.side or not (claimed or wants_no_contact(situation)):
+    if kind.side or not (situation.asylum or situation.no_contact):
         return
     if (stops or _only_stops(situation)) and not shown & situation.state_bodies:
         return

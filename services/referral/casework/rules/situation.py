@@ -53,7 +53,8 @@ class Situation:
     `registers`, `members`: the standing. `receipts`: (message id, agency) for each R1 held. `sent`: earlier messages.
     `voices`: the risk that each agency last gave. `calendar`: that of the agency that receives.
     `attested`: what functions stand for.
-    `state_bodies`: recipients that are state bodies of the country of origin. `asylum`: a claim is pending or granted.
+    `state_bodies`: recipients that are state bodies of the country of origin. `asylum`: a claim is pending or granted;
+    `no_contact`: the state of origin is not to be told.
     `answers_by`: until when the message that this one answers wanted its answer.
     `opened_at`: when the case began, as far as this agency knows: by then the person had been identified.
     `held_elsewhere`: sections that other agencies have sent or offered, as what every member reads shows.
@@ -82,6 +83,7 @@ class Situation:
     basis: str = Basis.CONSENT
     state_bodies: frozenset[str] = frozenset()
     asylum: bool = False
+    no_contact: bool = False
     answers_by: datetime | None = None
     opened_at: datetime | None = None
     held_elsewhere: frozenset[str] = frozenset()
