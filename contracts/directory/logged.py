@@ -50,13 +50,15 @@ class LogReplay:
 
         Return what was judged under the quorum, refused statements too.
         """
-        self._taken.extend(entries)
+        new = list(entries)
+        self._taken.extend(new)
         judged = []
         while self._ahead < len(self._taken) and self._taken[self._ahead][0] < size:
             judged.append(_count(self._settled, *self._taken[self._ahead]))
             self._ahead += 1
         self.size = max(self.size, size)
-        self.directory = self._seen()
+        if new or judged:
+            self.directory = self._seen()
         return tuple(judged)
 
     @property

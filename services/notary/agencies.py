@@ -87,6 +87,7 @@ class Agencies:
 
     def take(self, placed: Iterable[Placed]) -> None:
         """Let statements count that the log holds now, in its order; one that does not hold stays without effect."""
+        counted = False
         for index, entry in placed:
             if not is_statement(entry) or _digest(entry) in self._held:
                 continue
@@ -95,6 +96,8 @@ class Agencies:
                 self._replay.add(read_logged(entry), index)
             except StatementRefused:
                 continue
+            counted = True
+        if counted:
             self.directory = self._replay.directory()
 
 

@@ -125,6 +125,13 @@ class Node:
             return signing.Verdict.VALID
         return self.directory.judge(skid, self.leaf_of(content_id))
 
+    def worth(self, skid: str, content_id: str) -> signing.Verdict:
+        """Return the same for what is held already: undecided where the directory does not know the key (yet)."""
+        try:
+            return self.judge(skid, content_id)
+        except signing.UnknownKey:
+            return signing.Verdict.UNDECIDED
+
     def sign(self, kind: int, raw: bytes) -> Signature:
         """Sign a content or a node statement with the signing key that the directory holds for us now."""
         skid, key = self.directory.current_signing(self.agency, self.now())

@@ -70,7 +70,7 @@ class Settings:
             settings = cls(**value)
         except FileNotFoundError:
             raise SettingsRefused("There is no node in this folder; make one with `referral init`.") from None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             raise SettingsRefused(f"`{NODE_FILE}` is not as `referral init` writes it.") from None
         if not all(isinstance(one, str) for one in value.values()):
             raise SettingsRefused(f"`{NODE_FILE}` holds something that is not a text.")
@@ -93,6 +93,8 @@ def read_root(folder: Path) -> Network:
         raw = (folder / NETWORK_FILE).read_bytes()
     except FileNotFoundError:
         raise SettingsRefused(f"`{NETWORK_FILE}` is missing; ask the network's governors for it.") from None
+    except OSError:
+        raise SettingsRefused(f"`{NETWORK_FILE}` may not be read; it is a file of the node's own user.") from None
     if root_digest(raw) not in Settings.read(folder).root.split():
         raise RootChanged
     return read_network(raw)

@@ -79,7 +79,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """One message of a case as this node holds it, with its verdict, receipts, proof and sections."""
+    """One message of a case as this node holds it, with its verdict, receipts, proof and sections.
+
+    `signature` is what it is worth by the log's order: `valid`, `undecided` where its key was revoked and the log does
+    not hold it, `invalid` where it was logged after that.
+    """
 
     message: str
     kind: str
@@ -99,6 +103,7 @@ class TimelineItem:
     verdict: str
     rule: str
     flags: list[str]
+    signature: str
     receipts: list[Told]
     proof: bool
     sections: dict[str, str]
@@ -280,6 +285,7 @@ class Queries:
             verdict=verdict.name if verdict is not None else ("held" if content.known else "needs-upgrade"),
             rule=verdict.rule if verdict is not None else "",
             flags=list(history.standing.flags.get(content.id, ())),
+            signature=self._node.worth(entry.skid, content.id).value,
             receipts=[Told(one.agency, one.stage, one.reason, one.at) for one in told.values()],
             proof=proof_file(self._proofs, content.id).exists(),
             sections=self.sections(history, entry),

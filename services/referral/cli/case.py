@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from contracts.signing import Verdict
 from referral.cli import output
 from referral.cli.call import AsJson, Key, NodeDir, call, moment, new_key
 
@@ -168,7 +169,8 @@ def _told(items: Iterable[TimelineItem]) -> Iterator[str]:
     for item in items:
         rule = f" ({item.rule})" if item.rule else ""
         flags = f", flagged {', '.join(item.flags)}" if item.flags else ""
-        yield f"{output.moment(item.sent_at)}  {item.kind}: {item.verdict}{rule}{flags}"
+        doubt = "" if item.signature == Verdict.VALID else f", signature {item.signature}"
+        yield f"{output.moment(item.sent_at)}  {item.kind}: {item.verdict}{rule}{flags}{doubt}"
         yield f"    from {item.sender} ({item.role}, {item.function}) to {', '.join(item.recipients) or output.NOTHING}"
         yield f"    message {item.message}{', proof kept' if item.proof else ', no proof yet'}"
         yield from (f"    {_receipt(told)}" for told in item.receipts)

@@ -166,6 +166,30 @@ async def test_a_message_logged_before_the_revocation_counts_one_after_it_does_n
         assert refused(hu.node)[-1] == "sender-key"
 
 
+async def test_what_was_read_before_the_revocation_is_shown_as_the_log_decides(tmp_path: Path) -> None:
+    async with logged_town(tmp_path) as there:
+        it = there.it
+        case, _ = await agreed(it)
+        logged = it.send("be-fp", case, "risk-assessment", RISK).message
+        await it.settle()
+        it.nodes["be-fp"].worker.witnessing._client = None
+        unlogged = it.send("be-fp", case, "risk-assessment", RISK).message
+        await it.settle()
+        assert shown(there, case, logged, unlogged) == ["valid", "valid"]
+        there.log(revocation(there))
+        await there.minute()
+        assert shown(there, case, logged, unlogged) == ["valid", "undecided"]
+        there.notary.force(tlog.message_entry(unb64(unlogged, 32)))
+        await there.minute()
+        assert shown(there, case, logged, unlogged) == ["valid", "invalid"]
+
+
+def shown(there: LoggedTown, case: str, *messages: str) -> list[str]:
+    """Return what hu-fp's timeline says of signatures."""
+    found = {one.message: one.signature for one in there.it.nodes["hu-fp"].queries.timeline(case)}
+    return [found[message] for message in messages]
+
+
 def waiting(one: Node) -> list[str]:
     """Return why envelopes wait at a node."""
     with one.store.reading() as cursor:
