@@ -232,3 +232,27 @@ async def test_with_asylum_pending_nobody_is_returned_but_on_her_own_word_with_t
         await it.settle()
         (item,) = [one for one in it.nodes["hu-fp"].queries.timeline(walked.case) if one.message == sent.message]
         assert "K6" not in {guard["rule"] for guard in item.guards}, "the origin side does not learn of it"
+
+
+async def test_while_a_state_body_may_not_be_told_a_veto_still_reaches_it_and_an_assessment_does_not(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, {**FIVE, "hu-fp": {**FIVE["hu-fp"], "kind": "state_body"}}) as it:
+        walked = Walked(it, {"be-iom": "mission_destination"})
+        await ask_and_accept(walked)
+        await walked.until(9, 16, 8)
+        it.send("be-iom", walked.case, "participation", {"answer": "accept"})
+        await it.settle()
+        ground = {"hold_ground": Chosen({**example("hold_ground"), "asylum_claim": "pending"}, ("be-iom",))}
+        it.send("be-fp", walked.case, "case-hold", {"hold": "placed", "reason": "legal"}, chosen=ground)
+        await it.settle()
+        other = {"hold_ground": Chosen({"law": "Guardianship Act"}, ("be-fp",))}
+        it.send("be-iom", walked.case, "case-hold", {"hold": "placed", "reason": "guardian"}, chosen=other)
+        await it.settle()
+
+        for agency in ("be-fp", "be-iom"):
+            assert await refused(it, agency, walked.case, voice(walked, agency)) == ("rule-broken", "K6")
+        sent = voice(walked, "be-iom", recommendation="not_now")()
+        await it.settle()
+        assert it.nodes["hu-fp"].queries.standing(walked.case).value("risk") == "veto"
+        assert "K6" not in guards(it, "hu-fp", walked.case, sent)
