@@ -170,7 +170,6 @@ class Cosigning:
     async def _lead(self) -> None:
         """Begin a round for each new checkpoint, once the one before has its quorum or has had its time."""
         while True:
-            grown = self._sequencer.news
             with suppress(TimeoutError):
                 async with asyncio.timeout(ROUND if self._examined else None):
                     await self._until(self._settled)
@@ -178,11 +177,16 @@ class Cosigning:
                 self._release()
             with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH):
-                    await grown.wait()
-            grown.clear()
+                    await self._grown()
             async with self._changed:
                 self._round = self._new_round()
                 self._changed.notify_all()
+
+    async def _grown(self) -> None:
+        """Return once another checkpoint is published than the round's."""
+        while self._log.published == self._round.checkpoint:
+            await self._sequencer.news.wait()
+            self._sequencer.news.clear()
 
     def _settled(self) -> bool:
         """Return whether the round needs no more waiting; the first one also needs somebody besides ourselves."""
@@ -235,7 +239,7 @@ class Cosigning:
         assert one.way is not None  # noqa: S101 - who has no address is not asked
         size = round_.checkpoint.size
         for _attempt in range(ATTEMPTS):
-            proof = await asyncio.to_thread(self._proof, one.last, size)
+            proof = await asyncio.to_thread(self._proof, one.last, round_.checkpoint)
             try:
                 raw = await one.way.add_checkpoint(tlog.WitnessRequest(one.last, proof, round_.signed).encode())
             except tlog.WitnessedOther as other:
@@ -248,8 +252,15 @@ class Cosigning:
                 return tlog.read_cosignatures(raw, round_.checkpoint, [one.key])[0]
         raise WitnessAway("it names another size each time it is asked")
 
-    def _proof(self, old: int, size: int) -> tuple[bytes, ...]:
-        return tlog.TileReader(size, self._log.files.fetch).consistency(old)
+    def _proof(self, old: int, head: tlog.Checkpoint) -> tuple[bytes, ...]:
+        """Return the proof from an older size; where our own files do not lead there, no witness is to blame."""
+        fetch = self._log.files.fetch
+        proof = tlog.TileReader(head.size, fetch).consistency(old)
+        try:
+            tlog.verify_consistency(old, tlog.TileReader(old, fetch).root(), head.size, head.root, proof)
+        except tlog.TreeProofRefused:
+            raise LogDamaged("The tiles do not lead to what was published.") from None
+        return proof
 
     def _doubt(self, one: Asked) -> None:
         """Stop for good where a witness knows more than we do: one at the start, or later a quorum of them."""

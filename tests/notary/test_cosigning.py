@@ -11,6 +11,7 @@ import pytest
 from contracts import tlog
 from notaries import entries, entry, fill, head_of
 from notary import cosigning
+from notary.errors import LogDamaged
 from notary.http_client import WitnessAway, WitnessClient
 from notary.log import Step
 from witnesses import PATIENT, Town, make_notary, office, offices, witness_key
@@ -324,6 +325,34 @@ async def test_a_log_that_does_not_grow_is_cosigned_anew(
                 if later[own] == int(one.clock().timestamp()):
                     break
                 await asyncio.sleep(0)
+
+
+async def test_a_damaged_tile_of_our_own_is_blamed_on_no_witness(town: Town, five: list[Path]) -> None:
+    fill(five[0], entries(300))
+    async with office(town, five[0], five[1:], 3) as one:
+        head = one.notary.log.published
+        proof = one.notary.cosigning._proof(20, head)
+        tlog.verify_consistency(20, tlog.TileReader(20, one.notary.log.files.fetch).root(), 300, head.root, proof)
+        path = five[0] / "tile/0/000"
+        sound = path.read_bytes()
+        for at in range(0, len(sound), 997):
+            path.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+            with pytest.raises(LogDamaged):
+                one.notary.cosigning._proof(20, head)
+
+
+async def test_known_entries_that_come_again_ask_no_witness(town: Town, five: list[Path]) -> None:
+    async with everybody_else(town, five), office(town, five[0], five[1:], 3) as one:
+        await one.submit(entries(3))
+        await one.cosigned(3, *NAMES[1:])
+        town.asked.clear()
+        for _ in range(5):
+            one.notary.sequencer.news.clear()
+            await one.submit(entries(3))
+            await one.notary.sequencer.news.wait()
+        await one.submit([entry("new")])
+        await one.cosigned(4, *NAMES[1:])
+        assert sorted(town.asked) == NAMES[1:]
 
 
 async def test_a_policy_of_no_quorum_is_never_witnessed(town: Town, five: list[Path]) -> None:

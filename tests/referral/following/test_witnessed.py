@@ -34,11 +34,13 @@ class Notary:
     folder: Path
     log: Log
     served: dict[str, bytes] = field(default_factory=dict)
+    waits: bool = False
 
     async def submit(self, entries: Sequence[bytes]) -> list[int]:
         """Take entries."""
         indices = self.log.accept([entries])[0]
-        self.log.sequence()
+        if not self.waits:
+            self.log.sequence()
         return indices
 
     async def state(self, entries: Sequence[bytes]) -> list[int]:
@@ -115,6 +117,20 @@ async def test_a_proof_is_kept_as_logged_and_becomes_witnessed_when_the_quorum_s
         assert [word for word, _ in lines] == ["holds"] * 3 + ["note"]
         assert all("It is witnessed: entry" in sentence for _, sentence in lines[:3])
         assert lines[-1][1] == "3 of 3 proofs are witnessed, by w1, w3; the others say logged."
+
+
+async def test_while_the_notary_waits_for_its_witnesses_messages_flow_and_proofs_catch_up(tmp_path: Path) -> None:
+    async with logged(tmp_path) as (it, notary):
+        notary.waits = True
+        case, asked = await agreed(it)
+        await it.settle()
+        assert it.nodes["be-fp"].queries.standing(case).value("referral") == "accepted"
+        assert [one.proof for one in it.nodes["be-fp"].queries.register(case)] == [False] * 3
+
+        notary.log.sequence()
+        notary.served["v1/witnessed"] = notary.cosign("w1", "w2")
+        await it.settle()
+        assert kept(it, "hu-fp", asked.message).word == "witnessed"
 
 
 async def test_what_the_quorum_does_not_cover_yet_stays_logged(tmp_path: Path) -> None:
