@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hostile import entries_of
 from integration.kept import refused
+from integration.sendings import request
 from integration.walk import RISK, Walked, ask_and_accept, invite_and_assess, request_and_confirm
-from nodes import town
+from nodes import FIVE, town
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +136,31 @@ async def request_and_confirm_from_afar(walked: Walked) -> None:
     act = {"plan_version": 1, "majority": "adult", "solution": "return"}
     walked.send("step 3", "be-fp", "reintegration-assistance-request", act, sections=chosen)
     await walked.it.settle()
+
+
+async def test_a_message_rests_on_the_consents_for_each_dependant_and_for_care_and_their_withdrawal_reaches_its_holders(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, FIVE) as it:
+        walked = Walked(it, {"hu-iom": "mission_origin", "hu-ngo": "reception"})
+        await ask_and_accept(walked)
+        given = {}
+        for agency, role in walked.also.items():
+            it.consent("be-fp", walked.case, agency, role)
+            given[agency, 1] = it.consent("be-fp", walked.case, agency, role, person=1).message
+            it.send(agency, walked.case, "participation", {"answer": "accept"})
+        care = it.consent("be-fp", walked.case, "hu-ngo", "reception", purposes=("assistance",)).message
+        await it.settle()
+        both, home = ("hu-iom", "hu-ngo"), ("hu-ngo",)
+        readers = {"wishes": ("hu-fp", *home), "travel_health": both, "dependants": both, "continuing_care": home}
+        sent = request(it, walked.case, {"dependants": {}, "continuing_care": {}}, readers)()
+        await it.settle()
+
+        relied = set(entries_of(it, "hu-fp", walked.case)[sent.message].content.consents)
+        assert {given["hu-iom", 1], given["hu-ngo", 1], care} <= relied
+
+        withdrawn = (
+            it.nodes["be-fp"].desk.withdraw_consent(walked.case, "hu-iom", key="w", principal="test", person=1).message
+        )
+        await it.settle()
+        assert all(withdrawn in entries_of(it, agency, walked.case) for agency in ("hu-fp", "hu-iom", "hu-ngo"))

@@ -131,9 +131,9 @@ class Consents:
             return False
         return label in scope.classes or (section == ANSWER and scope.state is ConsentState.GIVEN)
 
-    def relied_on(self, agency: str, section: str, person: int = 0) -> tuple[str, ...]:
-        """Return the content ids of the consents on which sending `section` to `agency` rests."""
-        scope = self.scope(agency, purpose_of(section), person)
+    def ids(self, agency: str, purpose: str, person: int) -> tuple[str, ...]:
+        """Return the content ids of the consents on which sending to `agency` for this purpose rests."""
+        scope = self.scope(agency, purpose, person)
         return scope.ids if scope else ()
 
 

@@ -19,6 +19,7 @@ from contracts.sections import compose_section, read_section
 from contracts.sections.request import Questions
 from contracts.standing import Message, fold
 from referral.casework import calendar as calendars
+from referral.casework.consent import SPECIAL_PURPOSES, persons_of, purpose_of
 from referral.casework.disclosure import DisclosureFacts, check_disclosure
 from referral.casework.guarding import Composed, check_level, guard
 from referral.casework.known import Told
@@ -355,8 +356,12 @@ def _relied_on(work: _Composing, facts: DisclosureFacts) -> tuple[str, ...]:
     kind = work.intent.kind if facts.corrected is None else facts.corrected[0]
     for name, readers in work.readers.items():
         carry = work.procedure.carry(kind, name)
-        if carry is not None and "consent" in carry.needs:
-            found.update(one for reader in readers for one in facts.consents.relied_on(reader, name))
+        for need in carry.needs if carry is not None else ():
+            if need == "consent" or need in SPECIAL_PURPOSES:
+                purpose, persons = SPECIAL_PURPOSES.get(need, purpose_of(name)), persons_of(work.models[name])
+                found.update(
+                    one for reader in readers for whom in persons for one in facts.consents.ids(reader, purpose, whom)
+                )
     return tuple(sorted(found))
 
 

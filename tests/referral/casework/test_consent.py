@@ -96,7 +96,7 @@ def test_of_two_of_one_version_what_both_allow_stands() -> None:
 
     assert [held.covers("hu-fp", label, SHARE, TODAY) for label in ("P1", "P2", "P3")] == [False, True, False]
     assert not held.covers("hu-fp", "P2", SHARE, TODAY + timedelta(days=1))
-    assert tuple(sorted((one.id, other.id))) == held.relied_on("hu-fp", "identity")
+    assert tuple(sorted((one.id, other.id))) == held.ids("hu-fp", "share_agency", 0)
 
 
 def test_nothing_held_opens_nothing() -> None:
@@ -104,7 +104,7 @@ def test_nothing_held_opens_nothing() -> None:
 
     assert held.scope("hu-fp", SHARE) is None
     assert not held.readable("hu-fp", "P1", "profile")
-    assert held.relied_on("hu-fp", "profile") == ()
+    assert held.ids("hu-fp", "share_agency", 0) == ()
 
 
 @pytest.mark.parametrize(
