@@ -29,6 +29,12 @@ class LogDamaged(Refusal):
     code = "log-damaged"
 
 
+class IndexDamaged(LogDamaged):
+    """The index of the log is damaged; start the notary again, which makes it anew from the bundles."""
+
+    code = "log-damaged"
+
+
 class HeadMoved(Refusal):
     """Somebody else has moved the head of this log; stop every notary on this folder and find out who."""
 

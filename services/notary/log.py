@@ -31,7 +31,7 @@ from contracts.refusal import Refusal
 from contracts.tlog.merkle import leaf_hashes
 from notary import audit, disk
 from notary.edge import Edge, read_edge
-from notary.errors import LogDamaged, LogExists, LogInUse, LogMissing, LogRetired, LogStopped
+from notary.errors import IndexDamaged, LogDamaged, LogExists, LogInUse, LogMissing, LogRetired, LogStopped
 from notary.index import Head, Index
 from notary.journal import Journal
 from notary.rounds import Rounds
@@ -112,17 +112,22 @@ class Log:
         self._check_running()
         entries = list(dict.fromkeys(entry for group in groups for entry in group))
         places = {entry: self.pending[entry] for entry in entries if entry in self.pending}
-        places |= self._logged([entry for entry in entries if entry not in places])
+        places |= self.logged([entry for entry in entries if entry not in places])
         fresh = [entry for entry in entries if entry not in places]
         if fresh:
             places |= self._make_durable(fresh)
         return [[places[entry] for entry in group] for group in groups]
 
-    def _logged(self, entries: Sequence[bytes]) -> dict[bytes, int]:
+    def logged(self, entries: Sequence[bytes]) -> dict[bytes, int]:
         """Return the indices of those of the entries that stand in the log."""
         found = {}
         number, bundle = -1, tuple[bytes, ...]()
-        for place, entry in self.index.places(entries):
+        try:
+            places = self.index.places(entries)
+        except IndexDamaged:
+            self.index.rebuild(self.head, _entries(self.files, self.head.size))
+            places = self.index.places(entries)
+        for place, entry in places:
             if number != place // tlog.TILE_WIDTH:
                 number = place // tlog.TILE_WIDTH
                 bundle = self._bundle(number)
@@ -165,7 +170,7 @@ class Log:
 
     def _mend_index(self) -> None:
         """Make the index anew where its file has suffered; the bundles, which have all been read, know everything."""
-        if self.rounds.start == self.head.size and not self.index.sound(self.head.size):
+        if not self.index.sound():
             self.index.rebuild(self.head, _entries(self.files, self.head.size))
         self._index_read = True
 
@@ -360,7 +365,7 @@ def _opened(folder: Path, signer: tlog.NoteSigner, index: Index, lock: int) -> L
     pending = journal.recover(head.size)
     places = {entry: head.size + offset for offset, entry in enumerate(pending)}
     log = Log(folder, signer, files, journal, index, lock, edge, head, published, rounds, places)
-    if len(places) != len(pending) or log._logged(pending):  # noqa: SLF001 - the log is being made here
+    if len(places) != len(pending) or log.logged(pending):
         raise LogDamaged("An entry stands twice in pending.")
     return log
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from contextlib import suppress
@@ -164,6 +165,22 @@ def test_a_clock_that_was_set_back_hides_nothing(small: Path, monkeypatch: pytes
         log.accept([[entry("after")]])
         with pytest.raises(LogDamaged, match="tile/0/009"):
             log.sequence()
+
+
+def test_one_bit_flipped_anywhere_in_the_index_changes_no_answer(tmp_path: Path) -> None:
+    folder = new_log(tmp_path / "log")
+    wanted = entries(600)
+    fill(folder, wanted)
+    with opened(folder) as log:
+        log.accept([[entry("waiting")]])
+    raw, drawn = (folder / "index.sqlite").read_bytes(), random.Random(7)
+    for _ in range(60):
+        wrong = bytearray(raw)
+        wrong[drawn.randrange(len(wrong))] ^= 1 << drawn.randrange(8)
+        (folder / "index.sqlite").write_bytes(wrong)
+        with opened(folder) as log:
+            assert log.accept([[*wanted, entry("waiting")]]) == [list(range(601))]
+            assert log.index.sound()
 
 
 def test_an_index_that_lost_an_entry_is_made_again_before_anything_is_signed(small: Path) -> None:
