@@ -96,7 +96,7 @@ class TooLarge(ReferralRefusal):
 
 
 class CaseClosedToReading(ReferralRefusal):
-    """The person's consent is withdrawn or does not reach this section: it is shut."""
+    """This section is shut: consent is withdrawn or does not reach it, or the danger that opened it has ended."""
 
     code = "closed"
 

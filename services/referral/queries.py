@@ -16,6 +16,7 @@ from contracts.content import spoken_reference
 from contracts.receipts import Receipt, ReceiptContradicts, issue
 from contracts.sections import read_section
 from referral.audit.reads import Read, ReadLog, reads_of
+from referral.casework.consent import has_ended
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange import correspondence
 from referral.exchange.alarms import Alarm, every_alarm, standing_alarms
@@ -209,9 +210,15 @@ class Queries:
             if section is None:
                 found[commitment] = ERASED
             else:
-                shut = history.shut(entry, section, self._node.agency)
-                found[section.name] = SHUT if shut else READ
+                found[section.name] = SHUT if self._shut(history, entry, section) else READ
         return found
+
+    def _shut(self, history: History, entry: Entry, section: Section) -> bool:
+        """Say whether nobody here reads a section: consent keeps it shut, or the danger that opened it has ended."""
+        theirs = entry.content.sender != self._node.agency
+        return history.shut(entry, section, self._node.agency) or (
+            theirs and has_ended(entry.content, self._node.now())
+        )
 
     def read_section(
         self, case: str, message: str, section: str, *, function: str, purpose: str, principal: str
@@ -234,7 +241,7 @@ class Queries:
             if section is None:
                 erased = True
             elif section.name == name:
-                if history.shut(entry, section, self._node.agency):
+                if self._shut(history, entry, section):
                     raise CaseClosedToReading
                 return section
         raise SectionErasedRefusal if erased else NotReader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from integration.kept import kept, refused
 from integration.walk import STEP_1
 from nodes import AGENCIES, FIVE, town
+from referral.errors import CaseClosedToReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +84,24 @@ async def test_it_stays_open_when_the_consent_is_withdrawn(tmp_path: Path) -> No
         await it.settle()
 
         assert readable(it, "hu-iom", case, sent.message) == {"life_risk": "readable"}
+
+
+async def test_it_shuts_when_its_time_has_ended_for_all_but_its_author(tmp_path: Path) -> None:
+    async with town(tmp_path, TOWN) as it:
+        case = ask(it)
+        await it.settle()
+        sent = disclose(it, case)()
+        await it.settle()
+        it.clock.move(datetime(2026, 9, 21, 12, 0, tzinfo=UTC))  # a day holds to noon of the next
+        assert readable(it, SHELTER, case, sent.message) == {"life_risk": "readable"}
+        it.clock.move(datetime(2026, 9, 21, 12, 0, 1, tzinfo=UTC))
+
+        assert readable(it, SHELTER, case, sent.message) == {"life_risk": "shut"}
+        assert readable(it, "be-fp", case, sent.message) == {"life_risk": "readable"}
+        with pytest.raises(CaseClosedToReading):
+            it.nodes[SHELTER].queries.read_section(
+                case, sent.message, "life_risk", function="focal-point", purpose="danger", principal="test"
+            )
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Final
 from contracts.encoding import day as parse_day
 from contracts.procedure import procedure
 from contracts.standing import Message, consents
-from contracts.vocabulary import ConsentState, DataClass, Purpose
+from contracts.standing.judgement import limit_ends
+from contracts.vocabulary import Basis, ConsentState, DataClass, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
     from typing import Any
 
     from contracts.content import Content
@@ -60,6 +61,12 @@ def persons_of(section: SectionModel) -> tuple[int, ...]:
     """Return whom a section speaks of: the dependants of `dependants` by their place, else the person."""
     travelling: Sequence[Any] = getattr(section, "dependants_travelling", ())
     return tuple(range(1, len(travelling) + 1)) or (0,)
+
+
+def has_ended(content: Content, now: datetime) -> bool:
+    """Whether a disclosure for a life at risk has ended: from then on its author alone reads it (standing.md 3)."""
+    expires = content.act.get("expires")
+    return content.basis == Basis.LIFE_RISK and isinstance(expires, str) and now > limit_ends(expires)
 
 
 @dataclass(frozen=True, slots=True)
