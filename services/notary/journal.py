@@ -1,9 +1,12 @@
 """Entries that were answered for and are not in a signed tree yet, on disk before anybody is told their index.
 
-One frame is one group of entries: mark, first index (u64), length (u32), an entry bundle, SHA-256 of all that. A file
-begins a new generation and is named by its first index; it goes when a checkpoint covers all of it.
+One frame is one group of entries: mark, first index (u64), length (u32), the beginning of SHA-256 of these, an entry
+bundle, SHA-256 of all that. A file begins a new generation and is named by its first index; it goes when a checkpoint
+covers all of it.
 Of a crash in the middle of a write only the last frame of a file can suffer, and nobody was answered for it: it is cut
-off. A bad frame with a good one after it is damage, and the notary does not start over it.
+off. Such a frame is shorter than it says, or has sectors of zeroes where the disk did not come to write. A frame that
+is all there and wrong, or wrong before a good one, is damage: somebody may have been answered for it, and the notary
+does not start over it.
 """
 
 from __future__ import annotations
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
 MARK: Final = b"LFNJ"
 _INDEX = slice(4, 12)
 _LENGTH = slice(12, 16)
-_HEAD = 16
+_CHECK = slice(16, 24)
+_HEAD = 24
 _DIGEST = 32
+_SECTOR = 512
 _DIGITS = 20
 
 
@@ -41,8 +46,13 @@ class Frame:
 def write_frame(start: int, entries: Sequence[bytes]) -> bytes:
     """Return the bytes of a frame."""
     bundle = write_bundle(entries)
-    framed = MARK + start.to_bytes(8, "big") + len(bundle).to_bytes(4, "big") + bundle
+    head = MARK + start.to_bytes(8, "big") + len(bundle).to_bytes(4, "big")
+    framed = head + _check(head) + bundle
     return framed + hashlib.sha256(framed).digest()
+
+
+def _check(head: bytes) -> bytes:
+    return hashlib.sha256(head[: _CHECK.start]).digest()[: _HEAD - _CHECK.start]
 
 
 def read_frame(raw: bytes, at: int) -> Frame | None:
@@ -118,8 +128,21 @@ def _frames(path: Path) -> Iterable[Frame]:
     while frame := read_frame(raw, at):
         yield frame
         at = frame.end
+    if _is_all_there(raw, at):
+        raise LogDamaged(f"Damaged: pending/{path.name}")
     after = raw.find(MARK, at + 1)
     while after >= 0:
         if read_frame(raw, after):
             raise LogDamaged(f"Damaged: pending/{path.name}")
         after = raw.find(MARK, after + 1)
+
+
+def _is_all_there(raw: bytes, at: int) -> bool:
+    """Return whether what stands at byte `at`, and is no sound frame, was written to its end."""
+    head = raw[at : at + _HEAD]
+    if len(head) < _HEAD:
+        return False
+    told = at + _HEAD + int.from_bytes(head[_LENGTH], "big") + _DIGEST
+    end = told if head[_CHECK] == _check(head) else len(raw)
+    sectors = (raw[max(at, first) : min(end, first + _SECTOR)] for first in range(at - at % _SECTOR, end, _SECTOR))
+    return end <= len(raw) and all(any(sector) for sector in sectors)

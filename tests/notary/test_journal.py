@@ -82,6 +82,31 @@ def test_a_damaged_frame_before_a_good_one_is_named_and_nothing_is_started(tmp_p
             recovered(tmp_path)
 
 
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_a_flipped_bit_in_the_last_frame_is_damage_and_no_answer_is_forgotten(tmp_path: Path, bit: int) -> None:
+    path = written(tmp_path, *GROUPS)
+    raw = path.read_bytes()
+    for at in range(len(write_frame(0, GROUPS[0])) + len(write_frame(3, GROUPS[1])), len(raw)):
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 1 << bit]) + raw[at + 1 :])
+        with pytest.raises(LogDamaged, match=path.name):
+            recovered(tmp_path)
+
+
+def test_sectors_that_the_disk_did_not_come_to_write_are_a_cut(tmp_path: Path) -> None:
+    path = written(tmp_path, GROUPS[0], entries(60, "large"))
+    raw = path.read_bytes()
+    kept = len(write_frame(0, GROUPS[0]))
+    sectors = range(512, len(raw), 512)
+    assert len(sectors) > 3
+    for first in sectors:
+        end = min(first + 512, len(raw))
+        for left in (raw[:first] + bytes(len(raw) - first), raw[:first] + bytes(end - first) + raw[end:]):
+            path.write_bytes(left)
+            assert recovered(tmp_path) == GROUPS[0]
+    path.write_bytes(raw[:kept] + bytes(len(raw) - kept))
+    assert recovered(tmp_path) == GROUPS[0]
+
+
 def test_a_missing_generation_is_damage(tmp_path: Path) -> None:
     written(tmp_path, GROUPS[0])
     written(tmp_path, GROUPS[1], start=3).unlink()
