@@ -16,6 +16,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from contracts.network import write_network
+from contracts.statements import StatementRefused, read_logged, read_statement
 from referral.audit import layout
 from referral.audit.bag import write_bag
 from referral.audit.verify import page_of
@@ -23,7 +24,7 @@ from referral.casework.case import Case
 from referral.casework.history import History
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange.holdings import open_sections
-from referral.following.proofs import proof_file
+from referral.following.proofs import proof_file, statement_proof_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +133,7 @@ def disclose(
 
 def _write(out: Path, collected: _Collected, about: layout.CaseFile) -> None:
     """Write the bag with its page; where our own files did not hold there is no page, and `verify` says why."""
-    files = {**collected.files, layout.CASE: layout.write_case(about)}
+    files = {**collected.files, **collected.directory(), layout.CASE: layout.write_case(about)}
     page = page_of(files)
     write_bag(out, files if page is None else {**files, layout.PAGE: page}, layout.bag_fields(about))
 
@@ -143,6 +144,7 @@ class _Collected:
     def __init__(self, node: Node, proofs: Path, history: History, log_read: LogRead | None) -> None:
         self._node, self._proofs, self._history, self._log_read = node, proofs, history, log_read
         self.sections = self.erased = 0
+        self._named = set[str]()
         procedures = resources.files("contracts").joinpath("procedures")
         self.files: dict[str, bytes] = {
             layout.NETWORK: write_network(node.network),
@@ -193,6 +195,20 @@ class _Collected:
             left_out=tuple(self._left_out()),
         )
 
+    def directory(self) -> dict[str, bytes]:
+        """Return the log's statements about the network and every agency that is named here, each with its proof.
+
+        One whose proof has not come stays out.
+        """
+        found: dict[str, bytes] = {}
+        about = {self._node.network.name, self._node.agency, *self._named}
+        for index, entry in self._node.replay.taken:
+            proof = statement_proof_file(self._proofs, index)
+            if proof.is_file() and _subject(entry) in about:
+                found[layout.statement_path(index)] = entry[1:]
+                found[layout.statement_proof_path(index)] = proof.read_bytes()
+        return found
+
     def add_one_section(self, one: OneSection) -> layout.Listed:
         """Add a message with one of its sections, once the read is in the log, and no word of anybody else."""
         entry = self._history.entry(one.message)
@@ -214,6 +230,7 @@ class _Collected:
         """Add what was signed, the signature and the notary's proof; return the message's folder."""
         content = entry.content
         folder = f"{layout.MESSAGES}{content.id}/"
+        self._named |= {content.sender, *(one.agency for one in content.audience)}
         self.files[folder + layout.CONTENT] = content.raw
         self._sign(folder + layout.SIGNATURE, entry.skid, entry.signature)
         proof = proof_file(self._proofs, content.id)
@@ -266,6 +283,14 @@ class _Collected:
 def _listed(entry: Entry) -> layout.Listed:
     content = entry.content
     return layout.Listed(content.id, content.kind, content.sender, content.sent_at, entry.recorded_at)
+
+
+def _subject(entry: bytes) -> str:
+    """Return whom a statement of the log is about; of one that is none, nobody."""
+    try:
+        return read_statement(read_logged(entry).statement).link.subject
+    except StatementRefused:
+        return ""
 
 
 def _value(document: bytes) -> Any:

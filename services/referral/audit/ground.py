@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from contracts import tlog
+from contracts.directory import LogReplay
 from contracts.network import read_network
 from contracts.procedure import Procedure, ProcedureRefused, parse
 from contracts.refusal import FormatRefused, Refusal
@@ -105,10 +106,40 @@ class Grounding:
 
     def _trust(self, root: Network) -> tuple[Directory | None, tlog.Policy | None]:
         try:
-            return root.directory(), tlog.read_policy(root.policy.encode())
+            policy = tlog.read_policy(root.policy.encode())
+            replay = LogReplay(root.name, root.governors, root.statements)
         except (StatementRefused, tlog.PolicyRefused) as refused:
             self._fail("root file", layout.NETWORK, str(refused))
             return None, None
+        proven = list(self._proven(root, policy))
+        for judged in replay.advance(proven, 1 + max((index for index, _ in proven), default=-1)):
+            if judged.statement is None:
+                sentence = f"The log holds it, and it does not count: {judged.refusal}"
+                self.findings.append(Finding(NOTE, "directory", layout.statement_path(judged.index), sentence))
+        if proven:
+            sentence = f"{len(proven)} statements of the log are proven; root file and log together are the directory."
+            self.findings.append(Finding(HOLDS, "directory", layout.DIRECTORY, sentence))
+        return replay.directory, policy
+
+    def _proven(self, root: Network, policy: tlog.Policy) -> Iterator[tuple[int, bytes]]:
+        """Yield the statements that the log is proven to hold, in its order; a statement without its proof fails."""
+        paths = {index for path in self._payload if (index := layout.statement_of(path)) is not None}
+        for index in sorted(paths):
+            path = layout.statement_path(index)
+            said, proof = self._payload.get(path), self._payload.get(layout.statement_proof_path(index))
+            if said is None or proof is None:
+                self._fail("directory", path, "A statement and its proof belong together; one of them is not here.")
+                continue
+            entry = bytes([tlog.STATEMENT]) + said
+            try:
+                logged = tlog.verify_logged(proof, entry, policy)
+            except tlog.LogProofRefused as refused:
+                self._fail("directory", path, str(refused))
+                continue
+            if (logged.index, logged.origin) != (index, root.log.origin):
+                self._fail("directory", path, "Its proof is of another place, or of another log.")
+                continue
+            yield index, entry
 
     def _procedure(self) -> Procedure | None:
         raw = self._payload.get(layout.PROCEDURE)

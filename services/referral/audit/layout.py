@@ -4,6 +4,8 @@ data/network.json                      the network's root file: directory statem
 data/procedure.toml                    the procedure table, as it shipped
 data/case.json                         landfall-bundle/1: whose bundle of which case, its standing, its messages
 data/page.html                         the page that a layman reads; written from the other files
+data/directory/<index>.json            a directory statement as the log has it at this index, with its signatures
+data/directory/<index>.tlog-proof      the notary's proof of it
 data/messages/<content id>/
     content.json                       the signed bytes
     signature.json                     landfall-signature/1: signature and key statement
@@ -37,6 +39,7 @@ NETWORK: Final = "data/network.json"
 PROCEDURE: Final = "data/procedure.toml"
 CASE: Final = "data/case.json"
 PAGE: Final = "data/page.html"
+DIRECTORY: Final = "data/directory/"
 MESSAGES: Final = "data/messages/"
 CONTENT: Final = "content.json"
 SIGNATURE: Final = "signature.json"
@@ -53,6 +56,7 @@ MAX_MESSAGES: Final = 10_000
 SHOWN: Final = 8  # characters of a content id that a line of the report shows
 STAGES: Final = (STORED, OPENED, FAILED)
 
+_STATEMENT: Final = re.compile(r"data/directory/(0|[1-9][0-9]{0,17})\.(json|tlog-proof)")
 _RECEIPT: Final = re.compile(r"receipts/([a-z0-9-]{1,40})\.(R1|R3|F)\.(signature\.)?json")
 
 
@@ -134,6 +138,22 @@ class SectionsFile:
 
     erased: tuple[ErasedSection, ...]
     sections: tuple[ReadableSection, ...]
+
+
+def statement_path(index: int) -> str:
+    """Return where the directory statement at an index of the log is."""
+    return f"{DIRECTORY}{index}.json"
+
+
+def statement_proof_path(index: int) -> str:
+    """Return where the notary's proof of that statement is."""
+    return f"{DIRECTORY}{index}.tlog-proof"
+
+
+def statement_of(path: str) -> int | None:
+    """Return the index in the path of a directory statement or of its proof, or None where it is no such path."""
+    match = _STATEMENT.fullmatch(path)
+    return None if match is None else int(match[1])
 
 
 def receipt_path(agency: str, stage: str) -> str:

@@ -12,7 +12,7 @@ from contracts import node_statement, receipts, tlog
 from contracts.content import Content, content_id, read
 from contracts.encoding import b64, instant_text, unb64
 from contracts.refusal import FormatRefused
-from contracts.signing import MESSAGE, NODE_STATEMENT, SignatureRefused, UnknownKey, verify
+from contracts.signing import MESSAGE, NODE_STATEMENT, SignatureRefused, UnknownKey, Verdict, verify
 from referral.audit import layout
 from referral.audit.report import FAILS, HOLDS, MISSING, NOTE, Finding
 
@@ -88,22 +88,23 @@ class MessageCheck:
         if content_id(raw) != self.listed.id:
             self._say(FAILS, "content", "Its bytes are not those that its id names.")
             return None
-        key = self._key(raw, signed)
-        if key is None:
+        found = self._key(raw, signed)
+        if found is None:
             return None
+        skid, key = found
         try:
             content = read(raw, self.ground.procedure)
         except FormatRefused as refused:
             self._say(FAILS, "content", str(refused))
             return None
-        if not self._fits(content, key):
+        if not self._fits(content, key) or not self._in_time(skid):
             return None
         self._say(HOLDS, "content", "Its bytes are those that its id names.")
-        self._signed(content, key)
+        self._signed(content)
         return content
 
-    def _key(self, raw: bytes, signed: bytes) -> SigningKey | None:
-        """Return the key under which the signature holds."""
+    def _key(self, raw: bytes, signed: bytes) -> tuple[str, SigningKey] | None:
+        """Return the key under which the signature holds, and its statement."""
         root = self.ground.root
         try:
             given = layout.read_signature(signed)
@@ -116,8 +117,29 @@ class MessageCheck:
         except FormatRefused as refused:
             self._say(FAILS, "signature", f"{layout.SIGNATURE} is not of its form. {refused.detail}")
         else:
-            return key
+            return given.skid, key
         return None
+
+    def _in_time(self, skid: str) -> bool:
+        """Say whether the key could still sign: by the order of the log where it was revoked or suspended since."""
+        verdict = self.ground.directory.judge(skid, self._leaf())
+        if verdict is Verdict.INVALID:
+            self._say(FAILS, "signature", "Its key was suspended or revoked before the log had this message.")
+        elif verdict is Verdict.UNDECIDED:
+            sentence = "Its key was suspended or revoked; whether that came before this signature is undecided."
+            self._say(MISSING, "signature", sentence)
+        elif self.ground.directory.doubts(skid):
+            self._say(NOTE, "signature", "Its key was suspended or revoked at another time; the log had this before.")
+        return verdict is not Verdict.INVALID
+
+    def _leaf(self) -> int | None:
+        """Return where the log holds the message, None where no proof shows it."""
+        raw = self.files.get(layout.PROOF)
+        try:
+            entry = tlog.message_entry(unb64(self.listed.id, 32))
+            return None if raw is None else tlog.verify_logged(raw, entry, self.ground.policy).index
+        except tlog.LogProofRefused:
+            return None
 
     def _fits(self, content: Content, key: SigningKey) -> bool:
         """Hold what the content says against its key and the case."""
@@ -135,20 +157,19 @@ class MessageCheck:
                 self._say(FAILS, "content", sentence)
         return not any(wrong.values())
 
-    def _signed(self, content: Content, key: SigningKey) -> None:
+    def _signed(self, content: Content) -> None:
         title = self.ground.directory.agency(content.sender).title
         self._say(HOLDS, "signature", f"{content.sender} signed it: {title}, a member of the network.")
-        self._undecided(key, "signature", "Its key")
         if not content.known:
             self._say(
                 NOTE, "content", "This version of the procedure cannot read it; it takes no part in the standing."
             )
 
-    def _undecided(self, key: SigningKey, check: str, whose: str) -> None:
+    def _undecided(self, key: SigningKey, whose: str) -> None:
         """Say of a key that may not be relied on now that nobody can tell yet whether it might then (sealing.md 3)."""
         if not key.valid:
             sentence = f"{whose} was suspended or revoked; whether that came before this signature is undecided."
-            self._say(MISSING, check, sentence)
+            self._say(MISSING, "receipt", sentence)
 
     # -- receipts ----------------------------------------------------------------------------------------------------
 
@@ -199,7 +220,7 @@ class MessageCheck:
         if (statement.sender, statement.network) != (key.agency, self.ground.root.name) or key.agency != agency:
             self._say(FAILS, "receipt", f"{agency}'s {stage} was signed by another agency or for another network.")
             return None
-        self._undecided(key, "receipt", f"The key of {agency}'s {stage}")
+        self._undecided(key, f"The key of {agency}'s {stage}")
         return self._about(content, statement, agency, stage)
 
     def _about(

@@ -136,7 +136,7 @@ def _absent(bag: Bag) -> Iterator[Finding]:
         if path not in bag.payload and path not in faulted:
             yield Finding(FAILS, "form", path, "It is not here.")
     for path in sorted(bag.payload.keys() - set(parts)):
-        if not _message_of(path):
+        if not _message_of(path) and layout.statement_of(path) is None:
             yield Finding(FAILS, "form", path, "It is no part of a bundle.")
 
 

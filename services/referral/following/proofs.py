@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from contracts.refusal import Refusal
@@ -41,3 +42,18 @@ class LogClient(Protocol):
 def proof_file(proofs: Path, content_id: str) -> Path:
     """Return where the proof of a message is kept."""
     return proofs / f"{content_id}{SUFFIX}"
+
+
+def statement_proof_file(proofs: Path, index: int) -> Path:
+    """Return where the proof of the directory statement at an index of the log is kept."""
+    return proofs / f"statement-{index}{SUFFIX}"
+
+
+def keep_proof(target: Path, proof: bytes) -> None:
+    """Put a proof into its file, whole or not at all."""
+    passing = target.with_suffix(".part")
+    with passing.open("wb") as file:
+        file.write(proof)
+        file.flush()
+        os.fsync(file.fileno())
+    passing.replace(target)
