@@ -256,7 +256,7 @@ class Batch:
     def _refusal(self, content: Content, *, opens: bool) -> str:
         """Return the reason for which a content is no part of its case, as all its recipients compute it; or ""."""
         history, message = self.history(content.case), message_of(content, opens=opens)
-        verdict = history.standing.add(message).verdict(content.id) if history.readable(message) else None
+        verdict = history.standing.add(message).verdicts.get(content.id) if history.readable(message) else None
         if verdict is None or verdict.name != "refused":
             return ""
         return "format" if verdict.rule == "format" else "not-member"
