@@ -64,7 +64,7 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(answers.UNEQUAL, answers.SILENCE, answers.NOT_ERASED),
         *(outbox.NO_EPOCH_KEY, outbox.NO_TOPIC, outbox.CANNOT_SEND),
         *(inbox.BROKER_RESET, parking.CANNOT_HANDLE, deliveries.NO_RECEIPT, mirror.LOG_REWRITTEN),
-        *(*clocks.CODES.values(), clocks.MISSION_SILENT, clocks.NOT_ALERTED, clocks.BREACH, clocks.CLOCK_FAILED),
+        *(*clocks.OURS, clocks.BREACH, clocks.CLOCK_FAILED),
         *(mirror.STATEMENT_NOT_OURS, rotation.STATEMENT_REFUSED, rotation.SIGNING_KEY_ENDING),
         *(parking.AGENCY_UNKNOWN, parking.PARKED_ENDING, certain.CLOCK_DOUBTED),
         *(clocks.PARKED_FACT, erasures.UNANSWERED),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from contracts import labels
 from contracts.encoding import blake
 from contracts.receipts import LOST
-from referral.casework.calendar import due, is_working, local_day
+from referral.casework.calendar import due, is_working, local_day, when_open
 from referral.casework.case import Case
 from referral.exchange.holdings import shut_to
 from referral.store import statements
@@ -129,13 +129,10 @@ class Deliveries:
         priority = entry.content.priority
         if priority == "emergency":
             return made + EMERGENCY
-        agency = self._node.directory.agencies.get(recipient)
-        if agency is None or agency.declared is None:
+        office = self._node.office(recipient)
+        if office is None or (priority == "urgent" and is_working(office, local_day(office, made + URGENT))):
             return made + URGENT
-        office = agency.declared.calendar
-        if priority == "urgent" and is_working(office, local_day(office, made + URGENT)):
-            return made + URGENT
-        return due(office, made, "1wd")
+        return when_open(office, due(office, made, "1wd"))
 
     def turn(self) -> int:
         """Alarm for each receipt that is late now; return for how many."""
@@ -158,4 +155,8 @@ class Deliveries:
                 alarm = {"code": NO_RECEIPT, "case_id": case, "subject": f"{content_id} {event.agency}"}
                 cursor.execute(SQL["end_alarm"], alarm | {"at": row["at"]})
             elif reason == LOST:
-                cursor.execute(SQL["reopen_delivery"], row | {"alarm_at": row["at"]})
+                # It goes out again now: only a receipt that does not come then is late.
+                history = self._node.history(case)
+                entry = history.entry(content_id) if history is not None else None
+                late = self._late(entry, event.agency, event.timestamp) if entry is not None else event.timestamp
+                cursor.execute(SQL["reopen_delivery"], row | {"alarm_at": seconds(late)})

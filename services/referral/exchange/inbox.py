@@ -49,6 +49,7 @@ class Inbox:
         self._position: Position | None = None
         self._ahead: Sequence[Record] = ()
         self.begun_anew = False
+        self.behind = False  # the last page was full: more has come than was read
 
     def forget_position(self) -> None:
         """The connection was lost: verify the position before reading on."""
@@ -60,6 +61,7 @@ class Inbox:
         if self._position is None:
             await self._assign()
         records, self._ahead = self._ahead or await self._read(0.0), ()
+        self.behind = len(records) == LIMIT
         if not records:
             return 0
         batch = self._store(records)

@@ -1,6 +1,7 @@
 """What rings when nobody speaks: unconfirmed arrivals, missing answers, limits, withdrawals to carry out.
 
-A follower keeps one row for each thing that waits in a case; a turn rings what is due. An arrival rings two hours after
+A follower keeps one row for each thing that waits in a case; a turn rings what is due. What an office owes is told when
+that office can be asked, what concerns a person on the way at once. An arrival rings two hours after
 its time at the agency nearest to the gate, and a quarter of an hour later at each next one unless the alert has come by
 then, so that one message is sent and a dead node delays it by minutes. A node that cannot read the time rings at 12:00Z
 of the second day (standing.md 3, domain.md 1.8 and T11).
@@ -11,25 +12,29 @@ effect.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from contracts.refusal import Refusal
+from referral.casework.calendar import when_open
 from referral.casework.case import Case, Erased
 from referral.casework.history import History
 from referral.casework.intent import Intent
+from referral.errors import NotMember, NotNow, ReasonMissing, RuleBroken
 from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms, was_acknowledged
 from referral.exchange.deliveries import seconds
 from referral.exchange.holdings import open_sections, to_erase
 from referral.following.arrivals import arrival_times
 from referral.following.follower import Follower
 from referral.store import statements
+from referral.store.errors import Conflict
 from referral.store.sqlite import is_machine_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from contracts.standing import Clock, Deadline
     from referral.exchange.erasures import Erasures
     from referral.node import Node
     from referral.store import Cursor, Stored
@@ -49,12 +54,20 @@ ALERT: Final = "non-arrival-alert"
 CODES: Final[Mapping[str, str]] = {"answer": "no-answer", "voice": "voice-silent", "limit": "limit-ended"}
 MISSION_SILENT: Final = "mission-silent"
 NOT_ALERTED: Final = "arrival-overdue"
+NOT_ARRIVED: Final = "not-arrived"
+NOT_DEPARTED: Final = "departure-unreported"
 ERASE: Final = "erase"
 BREACH: Final = "breach"
 PARKED_FACT: Final = "parked-fact"
 CLOCK_FAILED: Final = "clock-failed"
 TRY_AGAIN: Final = timedelta(minutes=10)
 CORRECTION: Final = "correction"
+ARRIVAL: Final = "arrival"
+TRAVEL: Final = "travel:"
+EMERGENCY: Final = "emergency"
+LAST_CALL: Final = timedelta(days=1)  # before an arrival
+TRIES: Final = 5
+OURS: Final = frozenset({*CODES.values(), MISSION_SILENT, NOT_ALERTED, NOT_ARRIVED, NOT_DEPARTED, PARKED_FACT})
 WRONG_RECIPIENT: Final = "wrong_recipient"
 
 
@@ -106,25 +119,50 @@ class Clocks:
         now = seconds(self._node.now())
         standing = {(CODES.get(what, what), subject) for what, subject, until in wanted if until <= now}
         for alarm in standing_alarms(cursor, case.case):
-            ours = alarm.code in {*CODES.values(), MISSION_SILENT, NOT_ALERTED, PARKED_FACT}
-            if ours and (alarm.code, alarm.subject) not in standing:
+            if alarm.code in OURS and (alarm.code, alarm.subject) not in standing:
                 end_alarm(cursor, alarm.code, case.case, alarm.subject, self._node.now())
 
     def _waiting(self, history: History) -> Iterator[Ring]:
-        case, standing = history.case, history.standing
         arrivals = arrival_times(self._node, history)
-        mine = self._node.agency in standing.members()
         pause = GRACE + OTHERS_WAIT * self._place(history)
-        clock = standing.at(FAR, {one: at + pause for one, at in arrivals.items()})
+        clock = history.standing.at(FAR, {one: at + pause for one, at in arrivals.items()})
         for deadline in clock.overdue:
-            if deadline.what != "arrival":
-                yield Ring(case.case, deadline.what, deadline.subject, deadline.until)
-            elif mine:
-                yield Ring(case.case, NOT_ALERTED, deadline.subject, deadline.until)
+            if deadline.what != ARRIVAL:
+                yield Ring(history.case.case, deadline.what, deadline.subject, self._told_at(history, deadline))
+        if self._node.agency in history.standing.members():
+            yield from self._expected(history, clock, arrivals)
         yield from self._silent_missions(history, arrivals)
         yield from self._breaches(history)
         yield from self._parked(history)
         yield from self._withdrawn(history)
+
+    def _told_at(self, history: History, deadline: Deadline) -> datetime:
+        """Return when a person is told of what is owed: when its office works, in an emergency at once."""
+        asked = history.entry(deadline.subject)
+        if asked is not None and asked.content.priority == EMERGENCY:
+            return deadline.until
+        return self._when_open(deadline.waits_for, deadline.until)
+
+    def _when_open(self, agencies: Iterable[str], moment: datetime) -> datetime:
+        """Return the first time from `moment` on at which the office of one of `agencies` works."""
+        offices = [office for agency in agencies if (office := self._node.office(agency)) is not None]
+        return min((when_open(office, moment) for office in offices), default=moment)
+
+    def _expected(self, history: History, clock: Clock, arrivals: Mapping[str, datetime]) -> Iterator[Ring]:
+        """Nobody may stand unmet: late confirmations, persons who are missing, departures nobody reported."""
+        case, standing = history.case, history.standing
+        for deadline in clock.overdue:
+            if deadline.what == ARRIVAL:
+                yield Ring(case.case, NOT_ALERTED, deadline.subject, deadline.until)
+        if standing.value("case") == "closed":
+            return
+        for name, register in standing.registers.items():
+            itinerary = name.removeprefix(TRAVEL)
+            if name.startswith(TRAVEL) and register.value == "not_arrived":
+                said = min(case.entries[tip].recorded_at for tip in register.tips)
+                yield Ring(case.case, NOT_ARRIVED, itinerary, said)
+            elif name.startswith(TRAVEL) and register.value == "final" and itinerary in arrivals:
+                yield Ring(case.case, NOT_DEPARTED, itinerary, arrivals[itinerary])
 
     def _place(self, history: History) -> int:
         """Return which place this agency has among those that would raise the alarm: the nearest to the gate first."""
@@ -136,12 +174,17 @@ class Clocks:
     def _silent_missions(self, history: History, arrivals: Mapping[str, datetime]) -> Iterator[Ring]:
         """A focal point looks at invited missions three days before an arrival (issue: settled questions)."""
         standing = history.standing
-        if standing.members().get(self._node.agency) not in {"requesting", "requested"}:
+        focal = standing.members().get(self._node.agency) in {"requesting", "requested"}
+        coming = [at for one, at in arrivals.items() if standing.value(f"{TRAVEL}{one}") in {"final", "departed"}]
+        if not focal or not coming or standing.value("case") == "closed":
             return
-        coming = [at for one, at in arrivals.items() if standing.value(f"travel:{one}") in {"final", "departed"}]
         for agency in standing.members():
-            if coming and standing.value(f"member:{agency}") == "invited":
-                yield Ring(history.case.case, MISSION_SILENT, agency, min(coming) - BEFORE_ARRIVAL)
+            if standing.value(f"member:{agency}") == "invited":
+                early = min(coming) - BEFORE_ARRIVAL
+                told = self._when_open([agency], early)
+                # An office that opens too late to do anything is called all the same.
+                at = told if told <= min(coming) - LAST_CALL else early
+                yield Ring(history.case.case, MISSION_SILENT, agency, at)
 
     def _breaches(self, history: History) -> Iterator[Ring]:
         """A correction that says `wrong_recipient` opens the breach clock at its author's, at once (standing.md 3)."""
@@ -218,10 +261,10 @@ class Clocks:
         act = {"itinerary": ring.subject, "raised_by": "timer", "hypotheses": ["unknown"], "level": 2}
         intent = Intent(ALERT, act, function="arrival-officer", priority="emergency")
         key = f"timer {ring.case} {ring.subject} {seconds(ring.until)}"
-        try:
+        with suppress(NotNow, NotMember, RuleBroken, ReasonMissing):
+            # The alarm stands here; a message that the case does not allow is not sent by a timer. Whatever else
+            # stops it (a disk, a key) is no answer to who waits at the airport: it is tried again.
             self._desk.send(ring.case, intent, key=key, principal="timer")
-        except Refusal:
-            return  # the alarm stands here; a message that the case does not allow is not sent by a timer
 
     def _alerted(self, case: Case, ring: Ring) -> bool:
         """Say whether an alert about this arrival is in the case already; one of the two clocks may be wrong."""
@@ -235,16 +278,26 @@ class Clocks:
 
     def _erase(self, ring: Ring, now: datetime) -> None:
         """Destroy what a withdrawal shut: here if it names us; elsewhere its holder is asked to."""
-        case = self._node.case(ring.case)
-        if case is None:
-            return
         agency = ring.subject.split(":")[0]
         if agency == self._node.agency:
-            erase_shut(self._node, case, now)
+            self._erase_here(ring.case, now)
             return
         with self._node.store.transaction() as cursor:
             ids = sorted(to_erase(self._node, ring.case, agency))
             self._erasures.ask(cursor, ring.case, agency, ids)
+
+    def _erase_here(self, case_id: str, now: datetime) -> None:
+        """Erase; where a command or a page of the inbox has changed the case meanwhile, look at it again."""
+        for left in reversed(range(TRIES)):
+            case = self._node.case(case_id)
+            try:
+                if case is not None:
+                    erase_shut(self._node, case, now)
+            except Conflict:
+                if not left:
+                    raise
+            else:
+                return
 
 
 def erase_shut(node: Node, case: Case, now: datetime) -> int:
