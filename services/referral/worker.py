@@ -48,6 +48,7 @@ AWAY_SECONDS: Final = 2.0
 BROKER_AWAY: Final = "broker-away"
 NOTARY_AWAY: Final = "notary-away"
 EPOCH_KEYS_ENDING: Final = "epoch-keys-ending"
+CASE_BEHIND: Final = "case-behind"
 EVERY_DAY: Final = timedelta(days=1)
 KEYS_ENDING: Final = timedelta(days=5)
 LOOK_FIRST: Final = timedelta(minutes=10)
@@ -88,6 +89,7 @@ class Worker:
         self._steps = self.mirror.steps
         self._noted: dict[str, bool] = {}
         self._behind_since: datetime | None = None
+        self._behind: set[tuple[str, str]] | None = None  # the cases that stand still, None before the first look
         self._day: datetime | None = None
         self._listening: asyncio.Future[Any] | None = None
 
@@ -112,9 +114,10 @@ class Worker:
         done += self._sending.catch_up(self._node.store)
         done += await self._with_broker(self.outbox.turn)
         done += self.follow()
-        done += self.gaps.ask(self._node.now())
         if self._knows_what_came():
-            done += self.clocks.turn() + self.erasures.turn() + self.deliveries.turn()
+            done += self.clocks.turn() + self.deliveries.turn()
+        done += self.erasures.turn()
+        done += self.gaps.ask(self._node.now())
         return done
 
     def _knows_what_came(self) -> bool:
@@ -130,8 +133,18 @@ class Worker:
         return not self._behind_since <= now < self._behind_since + LOOK_FIRST
 
     def follow(self) -> int:
-        """Let every follower read on to the end."""
-        return self._together.catch_up(self._node.store)
+        """Let every follower read on to the end, and tell a person of a case in which one stands still."""
+        done = self._together.catch_up(self._node.store)
+        behind = self._together.parked(self._node.store)
+        if behind != self._behind:
+            with self._node.store.transaction() as cursor:
+                for alarm in standing_alarms(cursor):
+                    if alarm.code == CASE_BEHIND and (alarm.case, alarm.subject) not in behind:
+                        end_alarm(cursor, CASE_BEHIND, alarm.case, alarm.subject, self._node.now())
+                for case, follower in sorted(behind):
+                    raise_alarm(cursor, CASE_BEHIND, case, follower, self._node.now())
+            self._behind = behind
+        return done
 
     def next_at(self) -> datetime | None:
         """Return when something is due here next if nobody speaks: a copy, a question, a clock, the daily round."""
@@ -271,6 +284,7 @@ class Worker:
         if not first:
             self._collect_orphans()
         self._look_at_epoch_keys(now)
+        self._together.try_again(self._node.store)
         with self._node.store.transaction() as cursor:
             for name in ("unstick_deliveries", "unstick_gaps"):
                 cursor.execute(SQL[name], {"now": seconds(now)})

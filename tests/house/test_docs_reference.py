@@ -68,7 +68,7 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(mirror.STATEMENT_NOT_OURS, rotation.STATEMENT_REFUSED, rotation.SIGNING_KEY_ENDING),
         *(parking.AGENCY_UNKNOWN, parking.PARKED_ENDING, certain.CLOCK_DOUBTED),
         *(clocks.PARKED_FACT, erasures.UNANSWERED),
-        *(worker.BROKER_AWAY, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
+        *(worker.BROKER_AWAY, worker.CASE_BEHIND, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
     }
     assert known == set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))
 

@@ -9,14 +9,19 @@ from nodes import START, Town, town
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.broker import BrokerAway
 from referral.exchange.embedded import EmbeddedBroker
-from referral.worker import BROKER_AWAY, EPOCH_KEYS_ENDING, NOTARY_AWAY, Worker
-from referrals import RISK, agreed, ask
+from referral.following.clocks import Clocks
+from referral.vault.errors import KeyUnknown
+from referral.worker import BROKER_AWAY, CASE_BEHIND, EPOCH_KEYS_ENDING, NOTARY_AWAY, Worker
+from referrals import LANDS, RISK, agreed, ask, depart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     import pytest
+
+    from referral.casework.history import History
+    from referral.store import Cursor
 
 
 class Away(EmbeddedBroker):
@@ -194,3 +199,33 @@ async def test_an_error_that_nobody_foresaw_ends_one_turn_and_not_the_node(
             await running
 
         assert failed == [1]
+
+
+async def test_a_case_that_a_clock_cannot_follow_is_told_and_tried_again_every_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        other, _ = await agreed(it)
+        hu, read = it.nodes["hu-fp"], Clocks._set
+
+        def fails(clocks: Clocks, cursor: Cursor, history: History) -> None:
+            if history.case.case == case:
+                raise KeyUnknown
+            read(clocks, cursor, history)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Clocks, "_set", fails)
+            for one in (case, other):
+                depart(it, one, LANDS)
+            for _ in range(8):
+                await it.settle()
+
+        assert [(one.code, one.case, one.subject) for one in hu.queries.alarms()] == [(CASE_BEHIND, case, "clocks")]
+
+        await it.pass_time(timedelta(days=1))
+
+        assert hu.queries.alarms() == []
+        with hu.node.store.reading() as cursor:
+            rows = cursor.execute("SELECT case_id FROM clocks WHERE what = 'arrival-overdue'").fetchall()
+        assert sorted(rows) == sorted([(case,), (other,)])

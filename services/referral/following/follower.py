@@ -205,6 +205,17 @@ class Followers:
         self._looked = {one.name: (places.get(one.name, 0), last) for one in self._followers}
         return total
 
+    def parked(self, store: Store) -> set[tuple[str, str]]:
+        """Return (case, follower) for each case that stands still in a list or a clock until it is tried again."""
+        with store.reading() as cursor:
+            rows = cursor.execute(SQL["parked"], {"tries": TRIES}).fetchall()
+        return {(b64(case), follower) for follower, case in rows}
+
+    def try_again(self, store: Store) -> None:
+        """Give parked cases their tries back: a new release, or a disk that is well again, may take them."""
+        for one in self._followers:
+            one.try_again(store)
+
     def _round(self, store: Store, waiting: list[tuple[Follower, _Ahead]]) -> int:
         if not waiting:
             return 0

@@ -74,6 +74,10 @@ DELETE FROM set_aside WHERE follower = ?;
 -- Where every follower is.
 SELECT follower, position FROM positions;
 
+-- name: parked
+-- The cases that a follower does not try again by itself.
+SELECT follower, originator_id FROM set_aside WHERE tries >= :tries;
+
 -- name: to_try_again
 -- The followers that have put cases aside which are tried again.
 SELECT DISTINCT follower FROM set_aside WHERE tries < :tries;
