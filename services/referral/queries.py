@@ -23,6 +23,7 @@ from referral.exchange.alarms import Alarm, every_alarm, standing_alarms
 from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.exchange.holdings import open_sections
 from referral.following.arrivals import announced
+from referral.following.clocks import NEAREST
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
 from referral.store.errors import AggregateWrong
@@ -202,6 +203,21 @@ class Queries:
         """Return what a person must look at or had to, with who acknowledged what."""
         with self._node.store.reading() as cursor:
             return every_alarm(cursor)
+
+    def telephones(self, alarm: Alarm) -> dict[str, str]:
+        """Return the 24 h number of each agency that an alarm that stands is about, whom to call first at the top.
+
+        They are those that its subject names, else the others in its case, the nearest to the gate first.
+        """
+        agencies = self._node.directory.agencies
+        named = [word for word in alarm.subject.split() if word in agencies]
+        if not named and alarm.case and alarm.ended_at is None:
+            members = self.standing(alarm.case).members()
+            near = {role: place for place, role in enumerate(NEAREST)}
+            named = sorted(members, key=lambda agency: (near.get(members[agency], len(near)), agency))
+        others = [agencies[one] for one in named if one in agencies and one != self._node.agency]
+        numbers = {one.name: one.declared.phone_24h for one in others if one.declared is not None}
+        return {agency: number for agency, number in numbers.items() if number is not None}
 
     def sections(self, history: History, entry: Entry) -> dict[str, str]:
         """Return the sections of a message that this node was given: by name, or commitment where they are erased."""

@@ -8,14 +8,17 @@ import pytest
 
 from contracts.encoding import b64
 from hostile import entries_of, forge, post
-from nodes import FIVE, Town, town
+from nodes import AGENCIES, FIVE, START, Town, town
 from referral.audit.reads import ReadLog, reads_of
 from referral.errors import CaseUnknown, MessageUnknown, NotReader
+from referral.exchange.alarms import Alarm
 from referral.store.errors import StoreUnavailable
-from referrals import LANDS, agreed, depart
+from referrals import JOURNEY, LANDS, agreed, depart
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from referral.queries import Queries
 
 OTHER = "K" * 42 + "A"
 
@@ -151,3 +154,25 @@ async def test_a_section_of_any_name_and_form_breaks_no_page(tmp_path: Path) -> 
         assert shown[odd.id]["no_such_section"] == "shut"
         assert odd.id in entries_of(it, "hu-fp", case)
         it.send("hu-fp", case, "case-hold", {"hold": "placed", "reason": "other"})
+
+
+async def test_an_alarm_names_the_24_h_number_of_whom_it_is_about_and_who_is_nearest_to_the_gate_first(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path, {**AGENCIES, "hu-fp": {**AGENCIES["hu-fp"], "phone_24h": "+3615550101"}}) as it:
+        case, asked = await agreed(it)
+        it.send("be-fp", case, "participant-added", {"agency": "hu-iom", "role": "mission_origin", "reason": "travel"})
+        await it.settle()
+        it.send("hu-iom", case, "participation", {"answer": "accept"})
+        await it.settle()
+        be, hu = it.nodes["be-fp"].queries, it.nodes["hu-fp"].queries
+
+        def called(queries: Queries, case_id: str, subject: str) -> list[tuple[str, str]]:
+            return list(queries.telephones(Alarm(1, "no-receipt", case_id, subject, START)).items())
+
+        focal, mission = ("hu-fp", "+3615550101"), ("hu-iom", "+3615550199")
+        assert called(be, case, f"{asked.message} hu-fp") == [focal]
+        assert called(be, "", "hu-iom") == [mission]
+        assert called(be, case, JOURNEY) == [mission, focal]
+        assert called(hu, case, JOURNEY) == [mission], "be-fp has none, and nobody calls herself"
+        assert called(be, "", "shorter") == []

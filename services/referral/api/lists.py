@@ -38,7 +38,7 @@ def show_alarms(
 ) -> shapes.AlarmsOut:
     """List what stands, the oldest first."""
     found = parts.queries.all_alarms() if every else parts.queries.alarms()
-    return shapes.AlarmsOut(alarms=[shapes.AlarmOut.of(one) for one in found])
+    return shapes.AlarmsOut(alarms=[shapes.AlarmOut.of(one, parts.queries.telephones(one)) for one in found])
 
 
 @routes.post(
@@ -52,4 +52,4 @@ def acknowledge_alarm(
 ) -> shapes.AlarmOut:
     """Keep who has seen to it, as what and when; an alarm that its cause ends is refused with what that is."""
     found = parts.desk.acknowledge(alarm, key=key, principal=who, function=body.function)
-    return shapes.AlarmOut.of(found)
+    return shapes.AlarmOut.of(found, parts.queries.telephones(found))

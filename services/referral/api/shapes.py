@@ -236,11 +236,12 @@ class AlarmOut(Shape):
     ends: str = Field(description="What ends it; who acknowledges one that its cause ends is refused.")
     ended_at: datetime | None
     acknowledged: AcknowledgedOut | None
+    telephones: dict[str, str] = Field(description="24 h numbers of whom it is about, whom to call first at the top.")
 
     @classmethod
-    def of(cls, alarm: Alarm) -> AlarmOut:
-        """Return an alarm as it is shown."""
-        return cls(**asdict(alarm), ends=alarm.ends)
+    def of(cls, alarm: Alarm, telephones: dict[str, str]) -> AlarmOut:
+        """Return an alarm as it is shown, with the 24 h numbers of those it is about."""
+        return cls(**asdict(alarm), ends=alarm.ends, telephones=telephones)
 
 
 class CasesOut(Shape):

@@ -10,7 +10,7 @@ from referral.cli import output
 from referral.cli.call import AsJson, Key, NodeDir, call, new_key
 
 if TYPE_CHECKING:
-    from referral.exchange.alarms import Alarm
+    from referral.api.shapes import AlarmOut
 
 commands = typer.Typer(no_args_is_help=True, help="What a person must look at.")
 
@@ -37,13 +37,14 @@ def list_alarms(
     from referral.cli.folder import reading  # noqa: PLC0415 - the same
 
     with reading(asked.folder) as (opened, queries):
-        rows = queries.all_alarms() if every else queries.alarms()
+        found = queries.all_alarms() if every else queries.alarms()
+        page = AlarmsOut(alarms=[AlarmOut.of(one, queries.telephones(one)) for one in found])
         training = opened.network.training
-    document = AlarmsOut(alarms=[AlarmOut.of(one) for one in rows]).model_dump(mode="json")
-    head = ("ALARM", "SINCE", "WHAT", "CASE", "ABOUT", *(("ENDED", "ACKNOWLEDGED BY") if every else ()))
+    more = ("ENDED", "ACKNOWLEDGED BY") if every else ("TELEPHONE",)
     empty = "Nothing has needed a person yet." if every else "Nothing needs a person now."
-    lines = output.table(head, [_row(one, every=every) for one in rows], empty)
-    output.answer(document, lines, as_json=asked.as_json, training=training)
+    rows = [_row(one, every=every) for one in page.alarms]
+    lines = output.table(("ALARM", "SINCE", "WHAT", "CASE", "ABOUT", *more), rows, empty)
+    output.answer(page.model_dump(mode="json"), lines, as_json=asked.as_json, training=training)
 
 
 @commands.command("acknowledge")
@@ -71,9 +72,9 @@ def acknowledge(
     output.answer(found, lines, as_json=asked.as_json, training=training)
 
 
-def _row(alarm: Alarm, *, every: bool) -> tuple[str, ...]:
+def _row(alarm: AlarmOut, *, every: bool) -> tuple[str, ...]:
     cells = (str(alarm.alarm), output.moment(alarm.since), alarm.code, alarm.case, alarm.subject)
     if not every:
-        return cells
+        return (*cells, ", ".join(f"{agency} {number}" for agency, number in alarm.telephones.items()))
     by = alarm.acknowledged
     return (*cells, output.moment(alarm.ended_at), f"{by.who} as {by.function}" if by is not None else "")

@@ -147,9 +147,8 @@ class AtHand:
     def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
         """End an alarm."""
         function = _read(AcknowledgementIn, value).function
-        return _json(
-            AlarmOut.of(self.wired.desk.acknowledge(alarm, key=key, principal=self.principal, function=function))
-        )
+        found = self.wired.desk.acknowledge(alarm, key=key, principal=self.principal, function=function)
+        return _json(AlarmOut.of(found, self.wired.queries.telephones(found)))
 
     def _sent(self, sent: Sent) -> dict[str, Any]:
         self.wired.worker.follow()

@@ -179,6 +179,7 @@ async def test_an_alarm_is_acknowledged_under_a_key_and_shown_to_who_asks_for_al
         "ends": "when a person acknowledges it",
         "ended_at": None,
         "acknowledged": None,
+        "telephones": {},
     }
 
     assert stands["broker-reset"] == reset
