@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from contracts.examples import example
+from referral.exchange.alarms import raise_alarm
+from referral.opening import KEY_FILE, open_node
+from referral.vault import KeyFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,3 +127,27 @@ def test_a_store_that_another_process_holds_is_named(two: Shell) -> None:
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.endswith("[store-in-use]\n")
     assert still
+
+
+def test_an_alarm_is_acknowledged_through_a_node_that_runs_and_is_kept_when_nobody_runs_it(two: Shell) -> None:
+    folder = two.folder / "be-fp"
+    node = open_node(folder, KeyFile(folder / KEY_FILE))
+    with node.store.transaction() as cursor:
+        raise_alarm(cursor, "broker-reset", "", "shorter", node.now())
+    node.store.close()
+    node.vault.close()
+    with running(folder):
+        (listed,) = two("alarm", "list", "--node", "be-fp", "--json").json()["alarms"]
+        number = str(listed["alarm"])
+        command = ("alarm", "acknowledge", number, "--function", "case-manager", "--node", "be-fp", "--key", "k")
+        done = two(*command, "--json")
+        other = two("alarm", "acknowledge", number, "--node", "be-fp")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.json()["acknowledged"]["function"] == "case-manager"
+    assert (other.code, other.out) == (1, "")
+    assert other.err.endswith("[alarm-unknown]\n")
+    assert two(*command, "--json").json() == done.json(), "a retry, now that nobody runs the node"
+    assert two("alarm", "list", "--node", "be-fp", "--json").json()["alarms"] == []
+    (kept,) = two("alarm", "list", "--all", "--node", "be-fp", "--json").json()["alarms"]
+    assert {**kept, "training": True} == done.json()
