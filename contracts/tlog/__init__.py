@@ -13,6 +13,13 @@ from contracts.tlog.checkpoint import (
     read_checkpoint,
     sign_checkpoint,
 )
+from contracts.tlog.conviction import (
+    Convicted,
+    Conviction,
+    ConvictionRefused,
+    judge_conviction,
+    read_conviction,
+)
 from contracts.tlog.entries import (
     ANCHOR,
     ID_SIZE,
@@ -129,6 +136,9 @@ __all__ = [
     "Checkpoint",
     "CheckpointForged",
     "CheckpointRefused",
+    "Convicted",
+    "Conviction",
+    "ConvictionRefused",
     "EntryRefused",
     "EntrySizeRefused",
     "Frontier",
@@ -162,6 +172,7 @@ __all__ = [
     "check_entry",
     "cosign",
     "judge",
+    "judge_conviction",
     "leaf_hash",
     "leaves_prover",
     "make_signer",
@@ -173,6 +184,7 @@ __all__ = [
     "prove",
     "read_bundle",
     "read_checkpoint",
+    "read_conviction",
     "read_cosignatures",
     "read_entries",
     "read_hashes",

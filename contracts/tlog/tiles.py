@@ -190,6 +190,10 @@ class TileReader:
         """Return the root of the log at this size."""
         return self._prover.root(0, self.size)
 
+    def root_at(self, size: int) -> bytes:
+        """Return the root of the log's first `size` entries, as many as it has or fewer."""
+        return self._prover.root(0, size)
+
     def inclusion(self, index: int) -> tuple[bytes, ...]:
         """Return the proof that the leaf at `index` is under this size's root."""
         return self._prover.inclusion(index, self.size)

@@ -20,6 +20,7 @@ from contracts.network import check_root
 from contracts.signing import fingerprint
 from contracts.statements import Link, Membership, NewSigningKey, logged_bytes, new_topic, statement_bytes
 from referral.errors import ReferralRefusal
+from referral.following.convictions import FOLDER as CONVICTIONS
 from referral.following.mirror import Mirror
 from referral.following.proofs import NotaryAway
 from referral.following.rotation import AHEAD, AT_ONCE
@@ -147,7 +148,7 @@ async def finish(
     try:
         if notary is None:
             raise NotLetIn
-        return await _finish(node, notary)
+        return await _finish(node, notary, folder)
     except NotaryAway:
         raise NotaryNotAnswering from None
     finally:
@@ -157,8 +158,8 @@ async def finish(
         node.vault.close()
 
 
-async def _finish(node: Node, notary: LogClient) -> Finished:
-    mirror = Mirror(node, notary)
+async def _finish(node: Node, notary: LogClient, folder: Path) -> Finished:
+    mirror = Mirror(node, notary, folder / CONVICTIONS)
     await mirror.turn(wanted=True)
     if node.agency not in node.directory.agencies:
         raise NotLetIn

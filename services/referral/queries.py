@@ -24,6 +24,7 @@ from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.exchange.holdings import open_sections
 from referral.following.arrivals import announced
 from referral.following.clocks import NEAREST
+from referral.following.log_views import log_seen
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
 from referral.store.errors import AggregateWrong
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from contracts.standing import Standing
     from referral.casework.case import Case, Entry
     from referral.casework.history import History
+    from referral.following.log_views import LogSeen
     from referral.node import Node
     from referral.store import Cursor
 
@@ -218,6 +220,10 @@ class Queries:
         others = [agencies[one] for one in named if one in agencies and one != self._node.agency]
         numbers = {one.name: one.declared.phone_24h for one in others if one.declared is not None}
         return {agency: number for agency, number in numbers.items() if number is not None}
+
+    def log(self) -> LogSeen:
+        """Return the notary's log as this node sees it, and what partners see otherwise."""
+        return log_seen(self._node)
 
     def sections(self, history: History, entry: Entry) -> dict[str, str]:
         """Return the sections of a message that this node was given: by name, or commitment where they are erased."""

@@ -26,11 +26,15 @@ from referral.exchange.erasures import A_DAY_AND_MORE, Erasures
 from referral.exchange.gaps import Gaps
 from referral.exchange.inbox import Inbox
 from referral.exchange.outbox import Outbox
+from referral.following.anchoring import Anchoring
 from referral.following.clocks import Clocks
+from referral.following.convictions import FOLDER as CONVICTIONS
 from referral.following.follower import Follower, Followers
+from referral.following.log_views import LogViews
 from referral.following.mirror import Mirror
 from referral.following.proofs import LogClient, NotaryAway
 from referral.following.rotation import Rotation
+from referral.following.stated import StatementProofs
 from referral.following.views import MESSAGES, Views
 from referral.following.witnessing import Witnessing
 from referral.store import Stored, Unreadable
@@ -68,11 +72,15 @@ class Worker:
         self.outbox = Outbox(node, broker)
         self.key_life = EpochKeyLife(node, self.inbox.let_go)
         self.gaps = Gaps(node)
-        self.mirror = Mirror(node, notary)
+        convictions = proofs.with_name(CONVICTIONS)
+        self.mirror = Mirror(node, notary, convictions)
+        self.log_views = LogViews(node, convictions, follows=notary is not None)
         self.rotation = Rotation(node, notary)
         self.erasures = Erasures(node)
         self.clocks = Clocks(node, desk, self.erasures)
         self.witnessing = Witnessing(node, proofs, notary)
+        self.stated = StatementProofs(node, proofs, notary)
+        self.anchoring = Anchoring(node, proofs, notary)
         self.views = Views(node)
         self.deliveries = deliveries = Deliveries(node)
         sending = Follower(deliveries.name, deliveries.topics, deliveries.apply, deliveries.clear)
@@ -81,6 +89,8 @@ class Worker:
             Follower(self.gaps.name, self.gaps.topics, self.gaps.apply),
             self.clocks.follower,
             self.witnessing.follower,
+            self.log_views.follower,
+            self.anchoring.follower,
             *self.views.followers,
         )
         self._sending, self._together = Followers([sending]), Followers(self.followers)
@@ -117,6 +127,7 @@ class Worker:
         if self._knows_what_came():
             done += self.clocks.turn() + self.deliveries.turn()
         done += self.erasures.turn()
+        done += self.log_views.turn()
         done += self.gaps.ask(self._node.now())
         return done
 
@@ -154,8 +165,8 @@ class Worker:
             ]
             rows.append(cursor.execute(correspondence.ERASURES["next_erasure_at"]).fetchone())
         found = [datetime.fromtimestamp(row[0], UTC) for row in rows if row is not None and row[0] is not None]
-        clock = self.clocks.next_at()
-        return min([*found, *([clock] if clock is not None else []), self._next_day()])
+        found += [at for at in (self.clocks.next_at(), self.log_views.next_at()) if at is not None]
+        return min([*found, self._next_day()])
 
     def _next_day(self) -> datetime:
         today = self._node.now().astimezone(UTC).date()
@@ -242,6 +253,8 @@ class Worker:
             done = await self.rotation.turn()
             done += await self.mirror.turn(wanted=done > 0 or self.witnessing.waiting() > 0)
             done += await self.witnessing.turn()
+            done += await self.stated.turn()
+            done += await self.anchoring.turn()
         except (NotaryAway, Refusal) as away:
             self.notary_away = True
             self._note(NOTARY_AWAY, type(away).__name__, now_away=True)

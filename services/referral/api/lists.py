@@ -41,6 +41,12 @@ def show_alarms(
     return shapes.AlarmsOut(alarms=[shapes.AlarmOut.of(one, parts.queries.telephones(one)) for one in found])
 
 
+@routes.get("/log", summary="The notary's log as this node sees it", responses=problems(401))
+def show_log(parts: Served, _who: Principal) -> shapes.LogOut:
+    """Show how far the log is mirrored, under which signed checkpoint, and which partners see another log."""
+    return shapes.LogOut.of(parts.queries.log())
+
+
 @routes.post(
     "/alarms/{alarm}/acknowledgement",
     status_code=201,

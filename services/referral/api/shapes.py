@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date, datetime  # noqa: TC003 - the models are made from these types
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.encoding import b64
 from contracts.examples import example
 from referral.casework.intent import Intent
 from referral.desk import ConsentForm
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from contracts.standing import Standing
     from referral.exchange.alarms import Alarm
+    from referral.following.log_views import LogSeen
 
 
 MESSAGES: Final[dict[str, Example]] = {
@@ -275,6 +277,61 @@ class AlarmsOut(Shape):
     """What a person must look at."""
 
     alarms: list[AlarmOut]
+
+
+class LogViewOut(Shape):
+    """A checkpoint that a partner named, or showed with the log's signature, and that this node cannot confirm."""
+
+    agency: str
+    size: int
+    root: str
+    signed: bool
+    since: datetime
+
+
+class LogViewEndOut(Shape):
+    """How a disagreement with a partner ended: `convicted` (the file's name), `unproven`, or `refused` (why)."""
+
+    agency: str
+    end: str
+    size: int | None
+    root: str
+    detail: str
+    at: datetime
+
+
+class LogOut(Shape):
+    """The notary's log as this node sees it, and what its partners see otherwise."""
+
+    origin: str
+    size: int
+    root: str
+    settled: int = Field(description="How many of its entries stand under the quorum that the policy asks for.")
+    checkpoint: str = Field(description="The signed note of that size, empty where it is not kept.")
+    waiting: list[LogViewOut]
+    ends: list[LogViewEndOut]
+
+    @classmethod
+    def of(cls, found: LogSeen) -> LogOut:
+        """Return it as it is shown."""
+        return cls(
+            origin=found.origin,
+            size=found.size,
+            root=found.root,
+            settled=found.settled,
+            checkpoint=found.checkpoint,
+            waiting=[
+                LogViewOut(
+                    agency=one.agency,
+                    size=one.size,
+                    root=b64(one.root),
+                    signed=one.note is not None,
+                    since=datetime.fromtimestamp(one.since, UTC),
+                )
+                for one in found.waiting
+            ],
+            ends=[LogViewEndOut(**asdict(one)) for one in found.ends],
+        )
 
 
 class SectionOut(Shape):

@@ -19,6 +19,7 @@ from referral.cli.case import add_to as add_cases
 from referral.cli.consent import add_to as add_consents
 from referral.cli.join import add_to as add_joining
 from referral.cli.keys import add_to as add_keys
+from referral.cli.log import add_to as add_log
 from referral.cli.message import add_to as add_messages
 from referral.cli.node import add_to as add_node
 from referral.cli.output import FAILED, plain
@@ -46,7 +47,18 @@ app = typer.Typer(
         "Exit codes: 0 done, 1 refused or a check failed, 2 called wrongly."
     ),
 )
-for _add in (add_node, add_joining, add_keys, add_cases, add_messages, add_consents, add_alarms, add_audit, add_plays):
+for _add in (
+    add_node,
+    add_joining,
+    add_keys,
+    add_cases,
+    add_messages,
+    add_consents,
+    add_alarms,
+    add_log,
+    add_audit,
+    add_plays,
+):
     _add(app)
 
 

@@ -23,6 +23,7 @@ BY_A_PERSON: Final = frozenset(
         "breach",
         "broker-reset",
         "erasure-retained",
+        "log-forked",
         "log-rewritten",
         "partner-says-silent",
         "statement-not-ours",
@@ -45,6 +46,7 @@ ENDS: Final[Mapping[str, str]] = {
     "equal-sets-unequal-standing": "when both standings are equal",
     "erasure-unanswered": "with the answer of the agency",
     "limit-ended": "when it is renewed or not waited for any more, or with the closure of the case",
+    "log-withheld": "when the log has grown here to what a partner was shown",
     "mission-silent": "with the answer of the mission, or when nobody is on the way to it",
     "no-answer": "with the answer, or with the closure of the case",
     "no-epoch-key": "when the agency has a key for the day and a copy went out",
@@ -54,6 +56,7 @@ ENDS: Final[Mapping[str, str]] = {
     "notary-away": "when the notary answers",
     "parked-ending": "when the envelope was judged or let go",
     "parked-fact": "when what is held names its sender, or its content is stored",
+    "seen-unproven": "when the agency names a checkpoint that the log here holds",
     "signing-key-ending": "when a new key is stated",
     "voice-silent": "with the word of its owner or of who takes it over, or with the closure of the case",
 }

@@ -33,6 +33,7 @@ from referral.exchange.gaps import answer_gap, entitled
 from referral.exchange.holdings import open_sections
 from referral.exchange.parking import Waits
 from referral.exchange.riders import shows_key
+from referral.following import log_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,8 +68,8 @@ def answer(batch: Batch, opened: OpenedStatement) -> None:
         case Silence() as body:
             if _shares(batch, opened.statement.sender, body.case):
                 _alarm(batch, SILENCE, body.case, opened.statement.sender)
-        case LogView():
-            pass  # they are compared once witnesses are here
+        case LogView() as body:
+            _keep_view(batch, opened.statement.sender, body)
 
 
 def _keep_receipts(batch: Batch, opened: OpenedStatement, body: Receipts) -> None:
@@ -142,6 +143,12 @@ def _shares(batch: Batch, partner: str, case_id: str) -> bool:
     return batch.case(case_id) is not None and partner in batch.history(case_id).standing.members()
 
 
+def _knows(batch: Batch, case: Case, partner: str) -> bool:
+    """Say whether `partner` knows of a case by right: it is in it, or wrote something that is held of it."""
+    wrote = any(entry.content.sender == partner for entry in case.entries.values())
+    return wrote or batch.history(case.case).includes(partner)
+
+
 def _lacks(batch: Batch, partner: str, theirs: Held) -> bool:
     """Compare a partner's heads with ours: ask for what we lack, alarm on unequal standings of equal sets.
 
@@ -175,11 +182,12 @@ def _tell(batch: Batch, cursor: Cursor, partner: str, cases: list[str]) -> None:
 def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> None:
     """Erase the sections of contents that the asker wrote; the keys go first, and a crash after that is resumed.
 
-    What the asker did not write is not its to have erased: it is passed over.
+    What the asker did not write is not its to have erased: it is passed over. Who is not in the case and wrote nothing
+    of it hears nothing, so that nobody can ask whether there is such a case.
     """
     case = batch.case(request.case)
     sender = opened.statement.sender
-    if case is None:
+    if case is None or not _knows(batch, case, sender):
         return
     pairs = [
         (content_id, commitment)
@@ -195,6 +203,12 @@ def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> No
     if pairs:
         batch.changed(request.case)
     batch.owe(sender, correspondence.ERASURE_ANSWER, [opened.statement.id])
+
+
+def _keep_view(batch: Batch, sender: str, body: LogView) -> None:
+    """Keep the checkpoint that a partner shows, and show it ours; what it is worth is seen in a turn of its own."""
+    network = batch.node.network
+    batch.write(lambda cursor: log_views.take(cursor, network, sender, body.checkpoint, batch.now))
 
 
 def _keep_answer(batch: Batch, sender: str, body: ErasureAnswer) -> None:

@@ -21,6 +21,7 @@ from contracts.node_statement import (
     ErasureAnswer,
     GapRequest,
     Held,
+    LogView,
     Returned,
     ReturnedContent,
     Sync,
@@ -28,6 +29,7 @@ from contracts.node_statement import (
 from contracts.receipts import Receipt, gather
 from referral.exchange.deliveries import SQL, seconds
 from referral.exchange.holdings import held, readable_by, to_erase
+from referral.following.convictions import note_to_show
 from referral.store import statements
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ RETURNED: Final = "returned"
 SYNC: Final = "sync"
 ERASURE_REQUEST: Final = "erasure-request"
 ERASURE_ANSWER: Final = "erasure-answer"
+LOG_VIEW: Final = "log-view"
 RETURNED_AT_ONCE: Final = 160_000  # bytes of contents and sections in one statement, as base64url within an envelope
 AROUND_CONTENT: Final = 256  # bytes of a returned content besides its own: names, key statement, signature
 AROUND_SECTION: Final = 256  # bytes of a section besides its body, or of what is left of one
@@ -113,10 +116,19 @@ def _body(node: Node, cursor: Cursor, one: Due) -> Iterator[Said]:
             yield GapRequest(case, tuple(rest))
         case "returned":
             yield from _returned(node, one.recipient, case, rest)
+        case "log-view":
+            yield from _shown(node, cursor, int(case))
         case "erasure-request":
             yield from _asked(node, cursor, case)
         case "erasure-answer":
             yield _answer(case, rest)
+
+
+def _shown(node: Node, cursor: Cursor, size: int) -> Iterator[LogView]:
+    """Yield our signed checkpoint of a size, where we have none of it the latest."""
+    note = note_to_show(cursor, node.network.log.origin, size)
+    if note is not None:
+        yield LogView(note)
 
 
 def _asked(node: Node, cursor: Cursor, statement: str) -> Iterator[bytes]:

@@ -23,12 +23,14 @@ from contracts.refusal import Refusal
 from contracts.statements import StatementRefused, read_logged, read_statement
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.riders import ridden
+from referral.following import convictions, tree
 from referral.following.proofs import LogClient, NotaryAway, NotaryRefused
 from referral.store import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from contracts.network import Network
     from referral.node import Node
@@ -58,11 +60,13 @@ class Held:
 class Mirror:
     """Reads the log of one node's network; `steps` counts the steps of the directory."""
 
-    def __init__(self, node: Node, client: LogClient | None) -> None:
-        """Go on from the store; without a `client` there is nothing to read."""
+    def __init__(self, node: Node, client: LogClient | None, folder: Path) -> None:
+        """Go on from the store; without a `client` there is nothing to read. Convictions are kept in `folder`."""
         self._node = node
         self._client = client
+        self._folder = folder
         self._held = held(node.store, node.network)
+        node.seen = Seen(self._held.size, b64(self._held.root))
         self._looked: datetime | None = None
         self.steps = 0
 
@@ -82,15 +86,18 @@ class Mirror:
         opened = tlog.open_checkpoint(note, [tlog.read_key(self._node.network.log.key)], policy.witness_keys)
         head, before = opened.checkpoint, self._held
         if head.size < before.size or (head.size == before.size and head.root != before.root):
-            self._rewritten(head)
+            self._rewritten(head.origin, self._against(head, note))
             return 0
-        settled = await self._settled(self._client, policy, opened)
-        if head.size == before.size and settled == before.settled:
+        settled = await self._settled(self._client, policy, opened, note)
+        grown = head.size > before.size or self._lacks_tree()
+        if not grown and settled == before.settled and self._has_note():
             return 0
-        peaks, found = await self._read(self._client, head) if head.size > before.size else (before.peaks, [])
-        return self._keep(Held(head.size, head.root, peaks, settled), found)
+        peaks, found = await self._read(self._client, head, note) if grown else (before.peaks, [])
+        return self._keep(Held(head.size, head.root, peaks, settled), found, note)
 
-    async def _settled(self, client: LogClient, policy: tlog.Policy, opened: tlog.OpenedCheckpoint) -> int:
+    async def _settled(
+        self, client: LogClient, policy: tlog.Policy, opened: tlog.OpenedCheckpoint, latest: bytes
+    ) -> int:
         """Return how much of the log the policy's quorum stands over, as far as the notary has shown it."""
         head, before = opened.checkpoint, self._held.settled
         if policy.satisfied_by(policy.cosigners(one.key for one in opened.cosigned)):
@@ -106,21 +113,37 @@ class Mirror:
         names = policy.cosigners(one.key for one in shown.cosigned)
         if not policy.satisfied_by(names) or not before < older.size <= head.size:
             return before
-        if not await self._leads(client, (older.size, older.root), head):
-            self._rewritten(head)
+        committed = await self._committed(client, (older.size, older.root), head)
+        if committed is not None:
+            self._rewritten(head.origin, tlog.Conviction(note, latest, *committed))
             return before
         return older.size
 
-    async def _read(self, client: LogClient, head: tlog.Checkpoint) -> tuple[tuple[bytes, ...], list[Placed]]:
+    def _has_note(self) -> bool:
+        """Say whether the checkpoint of what is held is kept, to be shown."""
+        with self._node.store.reading() as cursor:
+            return convictions.note_at(cursor, self._node.network.log.origin, self._held.size) is not None
+
+    def _lacks_tree(self) -> bool:
+        """Say whether this store was written by a release that kept no tree: the log is read again then."""
+        with self._node.store.reading() as cursor:
+            return tree.tree_size(cursor) < self._held.size
+
+    async def _read(
+        self, client: LogClient, head: tlog.Checkpoint, note: bytes
+    ) -> tuple[tuple[bytes, ...], list[Placed]]:
         """Read up to `head`; return the peaks of what is held then and the statements among what is new."""
-        frontier = tlog.Frontier(self._held.size, self._held.peaks)
+        frontier = tlog.Frontier() if self._lacks_tree() else tlog.Frontier(self._held.size, self._held.peaks)
         found: list[Placed] = []
         while frontier.size < head.size:
             rows: list[tuple[str, int]] = []
+            leaves: list[bytes] = []
+            start = frontier.size
             for _ in range(TOGETHER):
                 for place, entry in await _bundle(client, frontier.size, head.size):
-                    frontier.add(tlog.leaf_hash(entry))
-                    if entry[0] == tlog.STATEMENT:
+                    leaves.append(tlog.leaf_hash(entry))
+                    frontier.add(leaves[-1])
+                    if entry[0] == tlog.STATEMENT and place >= self._held.size:
                         found.append((place, entry))
                     elif entry[0] == tlog.MESSAGE:
                         rows.append((b64(entry[1:]), place))
@@ -128,41 +151,55 @@ class Mirror:
                     break
             with self._node.store.transaction() as cursor:
                 cursor.executemany(SQL["add_entry"], rows)
+                tree.grow(cursor, start, leaves)
             # These do not count yet. If we stop here they are read again, or forgotten where they lead nowhere.
             await asyncio.sleep(0)
         if frontier.root() != head.root:
             with self._node.store.transaction() as cursor:
                 cursor.execute(SQL["forget_unproven_entries"], {"size": self._held.size})
-            await self._explain(client, head)
+            await self._explain(client, head, note)
         return tuple(frontier.peaks), found
 
-    async def _explain(self, client: LogClient, head: tlog.Checkpoint) -> None:
+    async def _explain(self, client: LogClient, head: tlog.Checkpoint, note: bytes) -> None:
         """What was read does not lead to the root. Alarm where the log's own tiles show that it was rewritten."""
-        if not await self._leads(client, (self._held.size, self._held.root), head):
-            self._rewritten(head)
+        committed = await self._committed(client, (self._held.size, self._held.root), head)
+        if committed is not None:
+            with self._node.store.reading() as cursor:
+                ours = convictions.note_at(cursor, head.origin, self._held.size)
+            self._rewritten(head.origin, None if ours is None else tlog.Conviction(ours, note, *committed))
         raise NotaryAway
 
-    async def _leads(self, client: LogClient, old: tuple[int, bytes], head: tlog.Checkpoint) -> bool:
-        """Say whether the log of `head` goes on from an older size and root, by tiles that lead to its own root."""
+    async def _committed(
+        self, client: LogClient, old: tuple[int, bytes], head: tlog.Checkpoint
+    ) -> tuple[bytes, tuple[bytes, ...]] | None:
+        """Return the root to which `head` commits instead of an older size's, with the proof; None where it goes on.
+
+        By tiles that lead to its own root: what is not genuine raises `NotaryAway`.
+        """
         served = {path: await client.fetch(path) for path in _consistency_paths(old[0], head.size)}
         try:
             reader = tlog.TileReader(head.size, served.__getitem__)
-            genuine, proof = reader.root() == head.root, reader.consistency(old[0])
+            genuine, found = reader.root() == head.root, (reader.root_at(old[0]), reader.consistency(old[0]))
         except Refusal:
             raise NotaryAway from None
         if not genuine:
             raise NotaryAway
-        try:
-            tlog.verify_consistency(*old, head.size, head.root, proof)
-        except tlog.TreeProofRefused:
-            return False
-        return True
+        return None if found[0] == old[1] else found
 
-    def _rewritten(self, head: tlog.Checkpoint) -> None:
+    def _against(self, head: tlog.Checkpoint, note: bytes) -> tlog.Conviction | None:
+        """Return what convicts the log where it shows us a checkpoint inside what is held."""
+        with self._node.store.reading() as cursor:
+            return convictions.against(cursor, head, note, self._held.size)
+
+    def _rewritten(self, origin: str, found: tlog.Conviction | None) -> None:
+        """Alarm, and keep what convicts the log where we have it."""
+        if found is not None:
+            convictions.write(self._folder, found)
+        # The file is there. If we stop here the next look writes it again under the same name.
         with self._node.store.transaction() as cursor:
-            raise_alarm(cursor, LOG_REWRITTEN, "", head.origin, self._node.now())
+            raise_alarm(cursor, LOG_REWRITTEN, "", origin, self._node.now())
 
-    def _keep(self, now_held: Held, found: Sequence[Placed]) -> int:
+    def _keep(self, now_held: Held, found: Sequence[Placed], note: bytes) -> int:
         """Write down what was read and led to a signed root, alarm over what is not ours, and step the directory.
 
         Return how much has changed.
@@ -172,6 +209,7 @@ class Mirror:
         with self._node.store.transaction() as cursor:
             cursor.executemany(SQL["add_statement"], found)
             cursor.execute(SQL["keep_mirrored"], row | {"origin": origin, "settled": now_held.settled})
+            convictions.keep_note(cursor, origin, now_held.size, note, self._node.now())
             self._look_for_ourselves(cursor, found)
         # What was read is durable. If we stop here the next start replays the directory from it.
         before, self._held = self._held, now_held
@@ -179,8 +217,7 @@ class Mirror:
         if found or now_held.settled > before.settled:
             self._node.replay.advance(found, now_held.settled)
             self._node.directory = self._node.replay.directory
-        if now_held.size >= self._node.seen.size:
-            self._node.seen = Seen(now_held.size, b64(now_held.root))
+        self._node.seen = Seen(now_held.size, b64(now_held.root))
         # Where a key is doubted, a leaf decides too.
         stepped = self._node.directory != directory or bool(directory.refused or directory.outages)
         self.steps += stepped
@@ -281,5 +318,6 @@ def _consistency_paths(old: int, size: int) -> list[str]:
 
     reader = tlog.TileReader(size, blank)
     reader.root()
+    reader.root_at(old)
     reader.consistency(old)
     return list(asked)

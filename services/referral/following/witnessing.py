@@ -13,21 +13,19 @@ Trust: the proof files are public knowledge to holders of the root file, and hol
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from contracts import tlog
-from contracts.content import Seen
-from contracts.encoding import b64, unb64
+from contracts.encoding import unb64
 from contracts.refusal import Refusal
 from referral.casework.case import Case
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.deliveries import seconds
 from referral.following.follower import Follower
 from referral.following.mirror import LOG_REWRITTEN
-from referral.following.proofs import LogClient, NotaryAway, NotaryRefused, proof_file
+from referral.following.proofs import LogClient, NotaryAway, NotaryRefused, keep_proof, proof_file
 from referral.store import statements
 
 if TYPE_CHECKING:
@@ -54,9 +52,6 @@ class Witnessing:
         self._client = client
         self._tiles: dict[str, tuple[bytes, ...]] = {}
         self.follower = Follower("witnessing", TOPICS, self._apply, _forget)
-        held = self._held()
-        if held is not None:
-            node.seen = Seen(held.size, b64(held.root))
 
     @property
     def _policy(self) -> tlog.Policy:
@@ -187,7 +182,6 @@ class Witnessing:
                 raise_alarm(cursor, LOG_REWRITTEN, "", found.origin, self._node.now())
                 return False
             cursor.execute(SQL["keep_checkpoint"], row)
-        self._node.seen = Seen(found.size, b64(found.root))
         return True
 
     def _is_rewritten(self, found: tlog.Checkpoint) -> bool:
@@ -202,12 +196,7 @@ class Witnessing:
         target = proof_file(self._proofs, content_id)
         if self._policy.asks_for_witnesses and not logged.witnessed and self._is_witnessed(target, entry):
             return True  # after a rebuild: what is kept says more
-        passing = target.with_suffix(".part")
-        with passing.open("wb") as file:
-            file.write(proof)
-            file.flush()
-            os.fsync(file.fileno())
-        passing.replace(target)
+        keep_proof(target, proof)
         return logged.witnessed
 
     def _is_witnessed(self, kept: Path, entry: bytes) -> bool:
