@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -23,7 +24,6 @@ from notary import disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from contracts.network import Network
@@ -83,14 +83,21 @@ def admit(request: Path, root_file: Path, keys: Sequence[Path]) -> Governed:
     return Governed(first.link.subject, title, identity, says, missing, indices)
 
 
-def restrict(agency: str, body: Restriction, root_file: Path, request: Path, now: datetime) -> None:
-    """Write the statement that suspends or revokes an agency or its key into a file for governors to sign."""
+def restrict(agency: str, body: Restriction, root_file: Path, keys: Sequence[Path], request: Path) -> Governed:
+    """Suspend or revoke an agency or its key: write the statement into a file, signed by these keys, and go on from it.
+
+    The file must not be there yet; where more governors are needed it goes to the next one.
+    """
     network, digest = _root(root_file)
     if request.exists():
         raise FileRefused("There is a file of this name already.")
-    raw = statement_bytes(Link(network.name, agency, None, now.replace(microsecond=0)), body)
     # It names no statement before it: what restricts may stand anywhere in the chain.
-    disk.write_file(request, write_joining(JoiningRequest(network.name, digest, (Entry(raw, ()),))))
+    link = Link(network.name, agency, None, datetime.now(UTC).replace(microsecond=0))
+    found = JoiningRequest(network.name, digest, (Entry(statement_bytes(link, body), ()),))
+    for key in keys:
+        found = found.signed_by(_seed(key), network)
+    disk.write_file(request, write_joining(found))
+    return admit(request, root_file, ())
 
 
 def make_key(path: Path) -> str:

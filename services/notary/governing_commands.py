@@ -6,7 +6,6 @@ Exit codes: 0 signed (and submitted, where that was possible), 1 refused, 2 call
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -70,8 +69,7 @@ def restrict(
     """
     kind: Literal["revocation", "suspension"] = "revocation" if revoke or key is not None else "suspension"
     body = Restriction(kind, None if key is not None else agency, key, reason)
-    _or_exit(lambda: governing.restrict(agency, body, network, out, datetime.now(UTC)))
-    _say(_or_exit(lambda: governing.admit(out, network, governor_key)), as_json)
+    _say(_or_exit(lambda: governing.restrict(agency, body, network, governor_key, out)), as_json)
 
 
 def governor_key(

@@ -139,7 +139,7 @@ def test_a_new_agency_joins_by_the_commands_of_the_page_and_hears_its_first_mess
         with serving(tmp_path, "be-fp", "ro-ngo") as nodes:
             case = first_message(nodes["be-fp"])
             until(lambda: nodes["ro-ngo"].get(f"/v1/cases/{case}"), "the new agency holds the case")
-            assert [one["code"] for one in nodes["ro-ngo"].get("/v1/alarms")["alarms"]] == []
+            assert codes(nodes["ro-ngo"]) == []
 
 
 def found_by(folder: Path, agency: str) -> str:
@@ -216,3 +216,16 @@ def change(folder: Path, line: str, many: int) -> None:
     """Run a command that makes a key, and wait until the directory holds it."""
     told(folder, line)
     until(lambda: len(signing_keys(folder)) == many, "the directory holds the key")
+
+
+def test_governors_suspend_from_the_command_line_and_the_agency_is_told(tmp_path: Path) -> None:
+    with network(tmp_path), serving(tmp_path, "be-fp") as nodes:
+        line = "notary restrict be-fp --network network.json --governor-key governor.key --reason under_review"
+        assert told(tmp_path, line)["indices"] == [0]
+        until(lambda: "statement-not-ours" in codes(nodes["be-fp"]), "the agency is told")
+        assert not told(tmp_path, "referral key list --node be-fp")["keys"][0]["counts"]
+
+
+def codes(node: NodeProcess) -> list[str]:
+    """Return the codes of the alarms that stand at a node."""
+    return [one["code"] for one in node.get("/v1/alarms")["alarms"]]
