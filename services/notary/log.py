@@ -46,6 +46,7 @@ READ_BEFORE_SERVING: Final = 256  # bundles: logs of up to 65,536 entries are re
 READ_AT_ONCE: Final = 32  # bundles that are read in the background between two groups of entries
 
 KEY, CHECKPOINT, INDEX, PENDING, LOCK = "log.key", "checkpoint", "index.sqlite", "pending", "lock"
+TILES: Final = "tile"
 VKEY: Final = "log.vkey"  # in place of the key, where the log is a copy of another one
 RETIRED: Final = "retired"
 
@@ -279,10 +280,11 @@ def make_log(folder: Path, origin: str, seed: bytes, first: Sequence[bytes] = ()
     """Make a log in a folder (which may be absent or empty) and sign its empty tree; return its signer.
 
     The `first` entries wait for the first checkpoint, before all others. Called again after a crash it goes on with the
-    key that is there; a finished log is refused with `LogExists`.
+    key that is there; a finished log is refused with `LogExists`, one that lost its checkpoint with `LogDamaged`.
     """
     if (folder / CHECKPOINT).exists():
         raise LogExists
+    _check_never_used(folder)
     signer = tlog.make_signer(origin, seed)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (folder / KEY).exists():
@@ -299,6 +301,12 @@ def make_log(folder: Path, origin: str, seed: bytes, first: Sequence[bytes] = ()
     empty = tlog.Checkpoint(signer.key.name, 0, tlog.EMPTY_ROOT)
     disk.write_file(folder / CHECKPOINT, tlog.sign_checkpoint(empty, signer))
     return signer
+
+
+def _check_never_used(folder: Path) -> None:
+    """A log that has signed something is never begun again under the same key: that would be a fork."""
+    if (folder / KEY).exists() and ((folder / TILES).exists() or (folder / INDEX).exists()):
+        raise LogDamaged(f"Missing: {CHECKPOINT}. Every reader of the log has it.")
 
 
 def read_signer(folder: Path) -> tlog.NoteSigner:
@@ -324,6 +332,7 @@ def read_published(folder: Path, key: tlog.NoteKey) -> tlog.Checkpoint:
     try:
         return tlog.open_checkpoint((folder / CHECKPOINT).read_bytes(), [key]).checkpoint
     except FileNotFoundError:
+        _check_never_used(folder)
         raise LogMissing from None
     except tlog.CheckpointRefused as refused:
         raise LogDamaged(f"Damaged: {CHECKPOINT}. {refused.detail}") from None
@@ -339,9 +348,10 @@ def open_log(folder: Path, after: Callable[[Step], None] = go_on) -> Log:
     with ExitStack() as opened:
         lock = take_lock(folder)
         opened.callback(os.close, lock)
+        published = read_published(folder, signer.key)
         index = Index(folder / INDEX)
         opened.callback(index.close)
-        log = _opened(folder, signer, index, lock)
+        log = _opened(folder, signer, published, index, lock)
         log.after = after
         if not log.retired:
             log.read_on(READ_BEFORE_SERVING)
@@ -350,8 +360,7 @@ def open_log(folder: Path, after: Callable[[Step], None] = go_on) -> Log:
     return log
 
 
-def _opened(folder: Path, signer: tlog.NoteSigner, index: Index, lock: int) -> Log:
-    published = read_published(folder, signer.key)
+def _opened(folder: Path, signer: tlog.NoteSigner, published: tlog.Checkpoint, index: Index, lock: int) -> Log:
     files, journal = TileFiles(folder), Journal(folder / PENDING)
     if (folder / RETIRED).exists():
         shown, rounds = Head(published.size, published.root), Rounds(files, 0, lock)

@@ -57,8 +57,26 @@ def test_making_a_log_twice_is_refused_and_changes_nothing(tmp_path: Path) -> No
 def test_making_a_log_that_was_cut_off_goes_on_with_the_key_that_is_there(tmp_path: Path) -> None:
     folder = new_log(tmp_path / "log")
     (folder / "checkpoint").unlink()
+    with pytest.raises(LogMissing):
+        open_log(folder)
     assert str(make_log(folder, "other.example/log", b"\x01" * 32).key) == vkey(folder)
     assert head_of(folder)[0] == 0
+
+
+def test_a_log_that_lost_its_checkpoint_is_not_begun_again_and_goes_on_with_a_readers_one(tmp_path: Path) -> None:
+    folder = new_log(tmp_path / "log")
+    fill(folder, entries(300))
+    note = (folder / "checkpoint").read_bytes()
+    (folder / "checkpoint").unlink()
+    (folder / "index.sqlite").unlink()
+    with pytest.raises(LogDamaged, match="Missing: checkpoint"):
+        make_log(folder, ORIGIN, SEED)
+    with pytest.raises(LogDamaged, match="Missing: checkpoint"):
+        open_log(folder)
+    assert not (folder / "checkpoint").exists()
+    (folder / "checkpoint").write_bytes(note)
+    fill(folder, entries(1, "more"))
+    assert read_whole(folder) == entries(300) + entries(1, "more")
 
 
 def test_a_name_that_no_key_can_bear_leaves_nothing_behind(tmp_path: Path) -> None:
