@@ -30,6 +30,9 @@ RECORD: Final = b"LFV1/record"
 VIEW: Final = b"LFV1/view"
 COMMAND: Final = b"LFV1/command"
 READS: Final = b"LFV1/reads"
+ANCHOR: Final = b"LFV1/anchor"
+ANCHOR_ROWS: Final = b"LFV1/anchor-rows"
+ANCHOR_PARTS: Final = b"LFV1/anch-parts"
 
 SIGNATURE_PREFIX: Final = b"LF1/signature\x00"
 REQUEST_PREFIX: Final = b"LF1/request\x00"
@@ -59,5 +62,8 @@ PERSONS: Final = (
     VIEW,
     COMMAND,
     READS,
+    ANCHOR,
+    ANCHOR_ROWS,
+    ANCHOR_PARTS,
 )
 PREFIXES: Final = (SIGNATURE_PREFIX, REQUEST_PREFIX, STATEMENT_PREFIX)

@@ -222,6 +222,11 @@ def _compare(node: Node) -> tuple[tuple[ListReplayed, ...], dict[str, tuple[str,
     return lists, _differing(lists, rebuilt, live)
 
 
+def view_digests(store: Store) -> dict[str, str]:
+    """Return the digest of every list as it is now (43 characters), by its name."""
+    return {name: _digest(rows) for name, rows in _rows(store).items()}
+
+
 def _rows(store: Store) -> dict[str, Rows]:
     with store.reading() as cursor:
         return {name: [list(row) for row in cursor.execute(VIEWS[sql]).fetchall()] for name, (sql, _) in LISTS.items()}

@@ -17,6 +17,7 @@ import structlog
 from contracts import node_statement
 from contracts.directory import NotDeclared, UnknownAgency
 from contracts.envelope import EnvelopeTooLarge, seal
+from contracts.receipts import Receipts
 from contracts.refusal import Refusal
 from contracts.signing import MESSAGE, NODE_STATEMENT
 from referral.errors import CaseUnknown, MessageUnknown
@@ -26,6 +27,7 @@ from referral.exchange.broker import BrokerError, NotAllowed, TopicUnknown
 from referral.exchange.deliveries import SQL, pause_after, seconds
 from referral.exchange.holdings import readable_by, shut_to
 from referral.exchange.riders import Riders
+from referral.following.anchoring import to_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -185,12 +187,16 @@ class Outbox:
             waiting = correspondence.due(cursor, BATCH, self._were_away)
             made = self._bodies(cursor, waiting)
         sealed = {one: found for one in made if (found := self._statement(*one, now)) is not None}
-        put = await self._append((recipient, *found) for (recipient, _), found in sealed.items())
+        put = await self._append((recipient, *found[:2]) for (recipient, _), found in sealed.items())
         # The broker holds the statements. If we stop here they go out again: each is idempotent, and one for a topic
-        # that is not there is let go, because its partner asks again.
+        # that is not there is let go, because its partner asks again. A receipt is logged by us then as it went out
+        # last; its partner logs each copy that says something new.
         left = {recipient for recipient, _ in sealed} - put.taken - put.refused
         if waiting:
             with self._node.store.transaction() as cursor:
+                for (recipient, said), (_, _, raw) in sealed.items():
+                    if recipient in put.taken and isinstance(said, Receipts):
+                        to_log(cursor, raw)
                 for one in (one for one in waiting if one.recipient not in left):
                     cursor.execute(SQL["statement_sent"], {"id": one.row, "asked": one.asked})
         return sum(recipient in put.taken for recipient, _ in sealed)
@@ -205,12 +211,15 @@ class Outbox:
                 return []
         return [found for one in waiting for found in self._bodies(cursor, [one])]
 
-    def _statement(self, recipient: str, said: correspondence.Said, now: datetime) -> tuple[str, bytes] | None:
-        """Sign and seal a node statement; one that cannot be made, or for a partner without keys, is let go."""
+    def _statement(self, recipient: str, said: correspondence.Said, now: datetime) -> tuple[str, bytes, bytes] | None:
+        """Sign and seal a node statement, and return its bytes too.
+
+        One that cannot be made, or for a partner without keys, is let go.
+        """
         try:
             raw = said if isinstance(said, bytes) else self._compose(recipient, said, now)
             signed = self._node.sign(NODE_STATEMENT, raw)
-            return self._seal(recipient, Letter(NODE_STATEMENT, signed.skid, signed.signature, raw), now)
+            return *self._seal(recipient, Letter(NODE_STATEMENT, signed.skid, signed.signature, raw), now), raw
         except Refusal as refused:
             log.warning("statement-failed", error=type(refused).__name__)
             return None

@@ -49,9 +49,14 @@ def statement_proof_file(proofs: Path, index: int) -> Path:
     return proofs / f"statement-{index}{SUFFIX}"
 
 
+def receipts_proof_file(proofs: Path, root: str) -> Path:
+    """Return where the proof of an hour's root of receipts is kept."""
+    return proofs / f"receipts-{root}{SUFFIX}"
+
+
 def keep_proof(target: Path, proof: bytes) -> None:
     """Put a proof into its file, whole or not at all."""
-    passing = target.with_suffix(".part")
+    passing = target.with_name(f"{target.name}.part")
     with passing.open("wb") as file:
         file.write(proof)
         file.flush()

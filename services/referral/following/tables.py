@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 def prepare(store: Store) -> None:
     """Make the tables of the exchange and of what is parked, of clocks, proofs, views and the log."""
-    every = (EXCHANGE, ERASURES, PARKING, RIDERS, CLOCKS, VIEWS, MIRROR, TREE, CONVICTIONS, LOG_VIEWS, WITNESSING, ANCHORING)
+    every = (
+        *(EXCHANGE, ERASURES, PARKING, RIDERS, CLOCKS, VIEWS, MIRROR, TREE, CONVICTIONS, LOG_VIEWS, WITNESSING),
+        ANCHORING,
+    )
     with store.transaction() as cursor:
         for statements in every:
             for name, sql in statements.items():
