@@ -169,6 +169,12 @@ class Log:
                 self._mend_index()
             return self.read_whole
 
+    def look(self) -> None:
+        """Read again what was touched and some of the rest, with nothing to sign; raises like `read_on`."""
+        self._check_running()
+        with self._stopping():
+            self._read_again(self.head)
+
     def _mend_index(self) -> None:
         """Make the index anew where its file has suffered; the bundles, which have all been read, know everything."""
         if not self.index.sound():

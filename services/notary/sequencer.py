@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from contracts.refusal import Refusal
 from contracts.request import RequestReplayed
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from notary.log import Log
 
 T = TypeVar("T")
+
+QUIET: Final = 60.0  # seconds without entries after which the files are looked at again, nothing being signed
 
 logger = logging.getLogger(__name__)
 
@@ -145,25 +147,40 @@ class Sequencer:
     async def _read_whole(self) -> bool:
         """Read every file once, in pieces between which entries are taken; return whether the log may sign."""
         while not self._log.read_whole:
-            try:
-                await self.in_log_thread(self._log.read_on)
-            except OSError:
-                logger.exception("The log cannot be read; it is tried again after the next interval.")
-                self._trouble = "the disk cannot be read"
-                await asyncio.sleep(self._interval)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
-                self._say_stopped(error)
+            if not await self._reads(self._log.read_on):
                 return False
-            else:
-                self._trouble = None
-                self._tell(self._log.rounds.read * TILE_WIDTH, self._log.rounds.start)
+            self._tell(self._log.rounds.read * TILE_WIDTH, self._log.rounds.start)
+        return True
+
+    async def _reads(self, call: Callable[[], object]) -> bool:
+        """Let the log read its files; return whether it may still sign."""
+        try:
+            await self.in_log_thread(call)
+        except OSError:
+            logger.exception("The log cannot be read; it is tried again after the next interval.")
+            self._trouble = "the disk cannot be read"
+            await asyncio.sleep(self._interval)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
+            self._say_stopped(error)
+            return False
+        else:
+            self._trouble = None
+        return True
+
+    async def _waited(self) -> bool:
+        """Wait for entries, and look at the files while there are none; return whether the log may still sign."""
+        while not self._brought.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET):
+                    await self._brought.wait()
+            if not self._brought.is_set() and not await self._reads(self._log.look):
+                return False
         return True
 
     async def _sign(self) -> None:
         if self._log.retired or not await self._read_whole():
             return
-        while True:
-            await self._brought.wait()
+        while await self._waited():
             await self._may_sign.wait()
             self._brought.clear()
             await asyncio.sleep(self._interval)

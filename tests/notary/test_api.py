@@ -335,6 +335,22 @@ async def test_damage_that_is_found_while_a_large_log_is_served_stops_it_and_is_
     assert [one.getMessage() for one in caplog.records] == [f"The log has stopped: {state.json()['output']}"]
 
 
+@pytest.mark.parametrize("name", ["tile/0/004", "tile/entries/007", "tile/entries/010.p/40", "tile/1/000.p/10"])
+async def test_damage_is_found_while_nobody_submits_anything(
+    log: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(log, entries(2_600))
+    monkeypatch.setattr("notary.sequencer.QUIET", 0.02)
+    async with desk(log) as notary:
+        wrong = log / name
+        wrong.write_bytes(wrong.read_bytes()[:-1] + b"?")
+        while (state := await notary.client.get("/readyz")).status_code == 200:
+            await asyncio.to_thread(lambda: None)
+        assert f"Damaged: {name}" in state.json()["output"]
+        assert (await notary.submit([entry("x")])).status_code == 503
+    assert head_of(log)[0] == 2_600
+
+
 async def test_a_notary_that_is_stopping_takes_nothing(log: Path) -> None:
     async with desk(log) as notary:
         stopping = Sequencer(notary.log, 1.0, Agencies(directory(), notary.clock))
