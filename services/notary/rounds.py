@@ -3,8 +3,8 @@
 A root is computed from the edge of the log alone, so a damaged file elsewhere would never show in it. Therefore no
 signature is made before every bundle and tile has been held against the row above it (`go_on`), nor while a file that
 the file system says was touched has not been held against it again (`look`). What rots without being touched is found
-in turn, some with each checkpoint and in each quiet minute. CPU is bounded: a look at a file costs some microseconds, the reading of a bundle
-with what it brought half a millisecond, and each call does at most the number stated here.
+in turn, some with each checkpoint and in each quiet minute. CPU is bounded: a look at a file costs some microseconds,
+the reading of a bundle with what it brought half a millisecond, and each call does at most the number stated here.
 """
 
 from __future__ import annotations
