@@ -34,6 +34,8 @@ ROUND: Final = 5.0  # seconds that a round waits for its quorum before a newer c
 REFRESH: Final = 3600.0  # seconds after which a log that does not grow has its checkpoint cosigned anew
 ATTEMPTS: Final = 3  # a first question, one with the size that was answered, one more for a question that overtook it
 
+ASKING_FAILED: Final = "asking it failed; the log of this program says why"
+
 logger = logging.getLogger(__name__)
 
 
@@ -214,11 +216,13 @@ class Cosigning:
             except (WitnessAway, tlog.WitnessAnswerRefused, LogDamaged, OSError) as error:
                 one.away = str(error) or type(error).__name__
             except Ahead as error:
-                one.away, one.ahead = str(error), True
-                self._doubt(one)
+                self._doubt(one, str(error))
+                if self._log.stopped is not None:
+                    return
             except Exception:
-                logger.exception("A witness could not be asked.")
-                one.away = "asking it failed; the log of this program says why"
+                if one.away != ASKING_FAILED:
+                    logger.exception("A witness could not be asked.")
+                one.away = ASKING_FAILED
             else:
                 await self._signed(one, round_, line)
                 continue
@@ -262,12 +266,15 @@ class Cosigning:
             raise LogDamaged("The tiles do not lead to what was published.") from None
         return proof
 
-    def _doubt(self, one: Asked) -> None:
+    def _doubt(self, one: Asked, why: str) -> None:
         """Stop for good where a witness knows more than we do: one at the start, or later a quorum of them."""
-        logger.warning("Witness %s: %s.", one.key.name, one.away)
+        if one.away != why:
+            logger.warning("Witness %s: %s.", one.key.name, why)
+        one.away, one.ahead = why, True
         ahead = [other.name for other in self.witnesses if other.ahead]
-        if not self._examined or self._policy.witnessed_by(ahead):
-            self._log.stopped = f"rolled back: witness {one.key.name}: {one.away}"
+        if self._log.stopped is None and (not self._examined or self._policy.witnessed_by(ahead)):
+            self._log.stopped = f"rolled back: witness {one.key.name}: {why}"
+            logger.error("Nothing is signed any more: %s.", self._log.stopped)
             # What we cosigned lies in the same folder, and was put back with it.
             self._own.stopped = True
 
