@@ -64,7 +64,11 @@ class LogReplay:
     @property
     def taken(self) -> tuple[tuple[int, bytes], ...]:
         """Return every statement of the log that was taken, refused ones too."""
-        return tuple(self._taken)
+        return self.taken_after(0)
+
+    def taken_after(self, many: int) -> tuple[tuple[int, bytes], ...]:
+        """Return the same without the first so many."""
+        return tuple(self._taken[many:])
 
     def ride(self, index: int, raw: bytes) -> None:
         """Let a statement count that came in an envelope, until the log brings it; or raise `StatementRefused`."""

@@ -22,6 +22,7 @@ from referral.cli.output import moment
 from referral.cli.running import TOKEN_FILE, UP_FILE
 from referral.exchange.broker import BrokerError
 from referral.exchange.deliveries import SQL as DELIVERIES
+from referral.following.mirror import held
 from referral.following.proofs import NotaryAway
 from referral.joining import news
 from referral.opening import KEY_FILE, Settings, machine_clock, open_node, read_root
@@ -148,7 +149,7 @@ def _opened(folder: Path, found: Examination) -> Node | None:
 async def _inside(folder: Path, node: Node, found: Examination, progress: Callable[[str], None]) -> None:
     """Look at everything that an opened node shows."""
     settings = Settings.read(folder)
-    found.checks += [_tried("store file", lambda: _sound(node)), _runs(folder), *_epoch_keys(node)]
+    found.checks += [_tried("store file", lambda: _sound(node)), _runs(folder), *_log(node), *_epoch_keys(node)]
     progress("broker")
     found.checks.append(await _broker(node, settings))
     progress("notary")
@@ -183,6 +184,15 @@ def _runs(folder: Path) -> Check:
     return Check("running", True, "nobody runs it; what is sent waits for `referral up`")
 
 
+def _log(node: Node) -> Iterator[Check]:
+    """Look at how far the log is mirrored, and at our statements that it lacks; nothing where there is no log."""
+    if node.network.notary is None:
+        return
+    mirrored, waiting = held(node.store, node.network), len(node.own.waiting(node.directory))
+    sentence = f"{mirrored.size} entries mirrored, the quorum stood over {mirrored.settled}"
+    yield Check("log", True, f"{sentence}; {waiting} statements of ours wait" if waiting else sentence)
+
+
 def _epoch_keys(node: Node) -> Iterator[Check]:
     """Look at the keys that today's and the next days' envelopes are sealed to: ours, and those of partners."""
     today = node.now().astimezone(UTC).date()
@@ -192,7 +202,10 @@ def _epoch_keys(node: Node) -> Iterator[Check]:
         sentence = f"{len(lacking)} published ones are not in the vault"
         yield Check("epoch keys", False, sentence, "partners' envelopes of those days stay shut: renew, and tell them")
     elif len(published) <= ENOUGH_DAYS:
-        yield Check("epoch keys", False, f"{len(published)} days left", "referral init --renew, then start it again")
+        do = "referral init --renew, then start it again"
+        if node.network.notary is not None:
+            do = "the running node publishes more: see that it runs and reaches the notary"
+        yield Check("epoch keys", False, f"{len(published)} days left", do)
     else:
         yield Check("epoch keys", True, f"{len(published)} days left")
     partners = [name for name, one in node.directory.agencies.items() if name != node.agency and one.active]

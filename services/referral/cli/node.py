@@ -128,7 +128,7 @@ def up(
 def doctor(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:
     """Check everything a node stands on, one line each, with what to do where something is wrong; exits 1 then.
 
-    Library, vault and file modes, store, directory, epoch keys, broker, notary, clock, deliveries, lists, disk.
+    Library, vault and file modes, store, directory, log, epoch keys, broker, notary, clock, deliveries, lists, disk.
 
     Example: referral doctor --node be-fp
     """

@@ -28,7 +28,6 @@ from contracts.statements import (
 from referral.store import statements
 
 if TYPE_CHECKING:
-    from contracts.directory import Directory
     from contracts.statements import Statement
     from referral.node import Node
     from referral.store import Cursor, Store
@@ -42,10 +41,10 @@ class Riders:
     """What rides in this node's envelopes."""
 
     def __init__(self, node: Node) -> None:
-        """Look at the directory when something is sent."""
+        """Look at what the log brought when something is sent."""
         self._node = node
-        self._looked: Directory | None = None
-        self._ours: tuple[tuple[int, Rider], ...] = ()
+        self._seen = 0  # how many statements of the log were looked at
+        self._ours: list[tuple[int, Rider]] = []
 
     def for_partner(self, recipient: str, skid: str) -> bytes:
         """Return what rides to a partner with a letter signed under `skid`: nothing that it has shown to know."""
@@ -58,16 +57,14 @@ class Riders:
         wanted = [(index, rider) for index, rider in ours if index >= known and _rides(rider, skid)][-AT_MOST:]
         return write_riders([Rider(rider.entry, self._proof(index)) for index, rider in wanted])
 
-    def _own(self) -> tuple[tuple[int, Rider], ...]:
-        """Return the statements of the log about our signing keys and what restricts us, by index."""
-        directory = self._node.directory
-        if directory is not self._looked:
-            found = []
-            for index, raw in self._node.replay.taken:
-                statement = read_or_none(raw)
-                if statement is not None and statement.link.subject == self._node.agency:
-                    found.append((index, Rider(read_logged(raw), None)))
-            self._looked, self._ours = directory, tuple(found)
+    def _own(self) -> list[tuple[int, Rider]]:
+        """Return the statements of the log about us, by index."""
+        new = self._node.replay.taken_after(self._seen)
+        self._seen += len(new)
+        for index, raw in new:
+            statement = read_or_none(raw)
+            if statement is not None and statement.link.subject == self._node.agency:
+                self._ours.append((index, Rider(read_logged(raw), None)))
         return self._ours
 
     def _proof(self, index: int) -> bytes | None:
