@@ -213,8 +213,10 @@ class Queries:
         """
         agencies = self._node.directory.agencies
         named = [word for word in alarm.subject.split() if word in agencies]
-        if not named and alarm.case and alarm.ended_at is None:
-            members = self.standing(alarm.case).members()
+        # A case may be known by an envelope alone that waits to be judged.
+        held = self._node.history(alarm.case) if not named and alarm.case and alarm.ended_at is None else None
+        if held is not None:
+            members = held.standing.members()
             near = {role: place for place, role in enumerate(NEAREST)}
             named = sorted(members, key=lambda agency: (near.get(members[agency], len(near)), agency))
         others = [agencies[one] for one in named if one in agencies and one != self._node.agency]

@@ -176,3 +176,4 @@ async def test_an_alarm_names_the_24_h_number_of_whom_it_is_about_and_who_is_nea
         assert called(be, case, JOURNEY) == [mission, focal]
         assert called(hu, case, JOURNEY) == [mission], "be-fp has none, and nobody calls herself"
         assert called(be, "", "shorter") == []
+        assert called(be, "A" * 22, JOURNEY) == [], "a case of which nothing is held yet"
