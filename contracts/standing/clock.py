@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
+from contracts.encoding import moved
 from contracts.procedure.carry import codes_match
 from contracts.standing.history import History, bits
 from contracts.standing.judgement import limit_ends
@@ -122,5 +123,5 @@ def _timers(whole: Past, arrivals: Mapping[str, datetime]) -> Iterator[Deadline]
     on_the_way = history.procedure.travelling[:-1]  # the last one, not_arrived, is what a person has said: no timer
     for itinerary, sent in departed.items():
         if whole.value(f"travel:{itinerary}") in on_the_way:
-            blind = datetime.combine(sent.astimezone(UTC).date() + timedelta(days=_BLIND_TIMER_DAYS), _NOON)
+            blind = moved(datetime.combine(sent.astimezone(UTC).date(), _NOON), timedelta(days=_BLIND_TIMER_DAYS))
             yield Deadline(arrivals.get(itinerary, blind), "arrival", itinerary, (whole.responsible,))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from contracts.encoding import moved
 from contracts.standing.message import EFFECTIVE, FLAGGED, REFUSED, Message, Outcome
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ def bits(mask: int) -> Iterator[int]:
 class History:
     """Judged contents in an order in which their past comes first.
 
-    `settled` are the ids that count as absent although they are named. The masks: `gapped` (a past with a gap),
-    `alien` (a past with a refused content), `acting` (effective or flagged), `late` (a clock far behind), `falling`
-    (stops and what falls to them), `permits` (decisions that a removal overtakes), and those of single rules.
+    `settled` are the ids that count as absent although they are named, `awaited` those that are named and not held.
+    The masks: `gapped` (a past with a gap), `alien` (a past with a refused content), `acting` (effective or flagged),
+    `late` (a clock far behind), `falling` (stops and what falls to them), `permits` (decisions that a removal
+    overtakes), and those of single rules.
     """
 
     def __init__(self, procedure: Procedure, settled: frozenset[str]) -> None:
@@ -55,6 +57,7 @@ class History:
         self.approvals: dict[str, int] = {}
         self.stops: dict[str, int] = {}
         self.named: dict[str, set[str]] = {}
+        self.awaited: set[str] = set()
         self.gapped = self.alien = self.acting = self.roots = 0
         self.corrections = self.removals = self.permits = self.departures = self.settlings = self.falling = (
             self.late
@@ -92,6 +95,8 @@ class History:
         at = len(self.messages)
         bit = 1 << at
         self.index[message.id] = at
+        self.awaited.discard(message.id)
+        self.awaited.update(one for one in message.after if one not in self.index and one not in message.other_case)
         self.messages.append(message)
         self.ancestors.append(past)
         self.covers.append(past | bit)
@@ -166,7 +171,7 @@ class History:
         message, days = self.messages[at], self.outcomes[at].days
         if message.respond_by is not None or days is None:
             return message.respond_by
-        return message.sent_at + timedelta(days=days)
+        return moved(message.sent_at, timedelta(days=days))
 
     def ids(self, indexes: Iterable[int]) -> tuple[str, ...]:
         """Return the sorted ids of these contents."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from contracts.encoding import moved
 from contracts.procedure.carry import codes_match
 from contracts.procedure.variants import PRELIMINARY, PRELIMINARY_FOLDS_AS
 from contracts.standing.history import CORRECTION, History, bits
@@ -47,7 +48,7 @@ _MEMBERSHIP: Final = frozenset({"member", "role", "audience"})
 @lru_cache(maxsize=4096)
 def limit_ends(day: str) -> datetime:
     """Return the last moment at which a limit holds: "limits are dates and hold to 12:00Z of the next day"."""
-    return datetime.combine(datetime.fromisoformat(day).date() + timedelta(days=1), _NOON)
+    return moved(datetime.combine(datetime.fromisoformat(day).date(), _NOON), timedelta(days=1))
 
 
 class Case:

@@ -18,7 +18,7 @@ from contracts.standing.clock import Clock, clock_at
 from contracts.standing.fold import history_of, name_agencies, put, settled_ids
 from contracts.standing.history import HISTORY_SETTLED, History, bits
 from contracts.standing.judgement import Case, judge
-from contracts.standing.message import EFFECTIVE, PARKED, PENDING, VOID, Message, Register, Verdict
+from contracts.standing.message import EFFECTIVE, PARKED, PENDING, REFUSED, VOID, Message, Register, Verdict
 from contracts.standing.options import next_kinds
 from contracts.standing.past import Past
 
@@ -76,6 +76,18 @@ class Standing:
         """The verdict of every message by id."""
         return {one.id: outcome.verdict for one, outcome in self._judged()}
 
+    def verdict(self, content: str) -> Verdict | None:
+        """The verdict of one message, None where it is not in the set."""
+        at = self._history.index.get(content)
+        return None if at is None else self._history.outcomes[at].verdict
+
+    @cached_property
+    def refused(self) -> frozenset[str]:
+        """The ids of the contents that are refused."""
+        history = self._history
+        alien = [at for at in bits(history.alien) if history.outcomes[at].verdict.name == REFUSED]
+        return frozenset(history.ids(alien))
+
     def _judged(self) -> Iterable[tuple[Message, Any]]:
         return zip(self._history.messages, self._history.outcomes, strict=True)
 
@@ -97,8 +109,7 @@ class Standing:
     @cached_property
     def missing(self) -> tuple[str, ...]:
         """The ids that are named, not held and not settled, sorted."""
-        named = {named for one in self._history.messages for named in one.after if named not in one.other_case}
-        return tuple(sorted(named - self._history.index.keys() - self._history.settled))
+        return tuple(sorted(self._history.awaited - self._history.settled))
 
     @cached_property
     def flags(self) -> Mapping[str, tuple[str, ...]]:
@@ -112,14 +123,14 @@ class Standing:
     @cached_property
     def forks(self) -> tuple[str, ...]:
         """The contents of one sender that are concurrent with another of the same sender, both with a whole past."""
-        history, found = self._history, set[int]()
+        history, found = self._history, 0
         for held in history.by_sender.values():
             whole = held & ~history.gapped
             for at in bits(whole):
                 others = whole & ((1 << at) - 1) & ~history.ancestors[at]
                 if others:
-                    found |= {at, *bits(others)}
-        return history.ids(found)
+                    found |= others | 1 << at
+        return history.ids(bits(found))
 
     @cached_property
     def alarms(self) -> tuple[str, ...]:
@@ -246,7 +257,7 @@ class Standing:
     def _turns_back(self, message: Message) -> bool:
         """Whether it could change what is judged already: it was named, or it names agencies or settles ids."""
         history = self._history
-        if message.id in history.settled or message.id in self.missing:
+        if message.id in history.settled or message.id in history.awaited:
             return True
         naming = not message.after or history.procedure.kinds[message.kind].invites or message.kind == HISTORY_SETTLED
         return naming and bool(history.gapped or history.named)

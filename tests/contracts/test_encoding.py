@@ -21,6 +21,7 @@ from contracts.encoding import (
     instant,
     instant_text,
     lp,
+    moved,
     parse,
     unb64,
 )
@@ -183,6 +184,15 @@ def test_a_year_has_four_places() -> None:
 def test_a_time_elsewhere_is_written_in_utc() -> None:
     at = datetime(2026, 3, 2, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     assert instant_text(at) == "2026-03-01T23:30:00Z"
+
+
+def test_a_time_is_moved_as_far_as_the_calendar_goes() -> None:
+    day = timedelta(days=1)
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert moved(at, day) == datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert moved(at, -day) == datetime(2026, 2, 28, 12, tzinfo=UTC)
+    assert moved(instant("9999-12-31T12:00:00Z"), day) == instant("9999-12-31T23:59:59Z")
+    assert moved(instant("0001-01-01T12:00:00Z"), -day) == instant("0001-01-01T00:00:00Z")
 
 
 def test_a_time_without_a_zone_is_no_instant() -> None:

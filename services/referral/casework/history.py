@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from contracts.sections import SectionRefused, read_section
@@ -47,7 +48,7 @@ class History:
     def standing(self) -> Standing:
         """Return the standing of the set that members compare."""
         whole = self._gone_on() or self._fold(self._known())
-        refused = {name for name, verdict in whole.verdicts.items() if verdict.name == "refused"}
+        refused = whole.refused
         self._left_out = bool(refused)
         return self._fold(one for one in self._known() if one.id not in refused) if refused else whole
 
@@ -59,8 +60,9 @@ class History:
         standing = before.standing
         if before._left_out:  # noqa: SLF001 - of its own class
             return None
-        for name, entry in self.case.entries.items():
-            if name not in before.case.entries and self.readable(entry.message):
+        # A case only grows, at its end.
+        for entry in islice(self.case.entries.values(), len(before.case.entries), None):
+            if self.readable(entry.message):
                 standing = standing.add(entry.message)
         return standing
 
@@ -110,18 +112,27 @@ class History:
 
         `within` keeps to the ids of one past.
         """
+        ids = self.standing.verdicts if within is None else within
+        said = [
+            one
+            for one in self.case.entries.values()
+            if one.content.sender == agency and one.content.id in ids and self._says_of_acceptance(one.content)
+        ]
+        if len(said) > 1:  # which is the latest is a question of what builds on what
+            chosen = {one.content.id for one in said}
+            said = [one for one in self.ordered() if one.content.id in chosen]
         found = False
-        for entry in self.ordered():
-            content = entry.content
-            if content.sender != agency or content.id not in (self.standing.verdicts if within is None else within):
-                continue
-            if self.standing.verdicts[content.id].name not in COUNTING:
-                continue
-            if not content.after and self.procedure.kinds[content.kind].opening:
-                found = True
-            elif content.kind in ANSWERING:
-                found = _answer(content, default=found)
+        for entry in said:
+            found = True if self._opens(entry.content) else _answer(entry.content, default=found)
         return found
+
+    def _says_of_acceptance(self, content: Content) -> bool:
+        """Say whether a content counts here and opens the case or answers."""
+        counts = self.standing.verdicts[content.id].name in COUNTING
+        return counts and (self._opens(content) or content.kind in ANSWERING)
+
+    def _opens(self, content: Content) -> bool:
+        return not content.after and self.procedure.kinds[content.kind].opening
 
     def ordered(self) -> list[Entry]:
         """Return every entry, what it builds on before it, then by time: the same on every node."""

@@ -244,7 +244,8 @@ class Batch:
         if not names_unknown(self.node.directory, self.node.procedure, content):
             return
         self.write(lambda cursor: raise_alarm(cursor, AGENCY_UNKNOWN, "", content.sender, self.now))
-        if self._travels(content):
+        held = self._travels(content) and self.case(content.case) is not None
+        if held and self.history(content.case).includes(content.sender):
             self.write(lambda cursor: raise_alarm(cursor, PARKED_FACT, content.case, content.id, self.now))
         raise Waits(Wait(AGENCY_UNKNOWN, content.case, content.id, content.sender))
 
@@ -256,7 +257,7 @@ class Batch:
     def _refusal(self, content: Content, *, opens: bool) -> str:
         """Return the reason for which a content is no part of its case, as all its recipients compute it; or ""."""
         history, message = self.history(content.case), message_of(content, opens=opens)
-        verdict = history.standing.add(message).verdicts.get(content.id) if history.readable(message) else None
+        verdict = history.standing.add(message).verdict(content.id) if history.readable(message) else None
         if verdict is None or verdict.name != "refused":
             return ""
         return "format" if verdict.rule == "format" else "not-member"

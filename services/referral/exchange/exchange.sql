@@ -141,8 +141,9 @@ WHERE content_id = :content_id AND recipient = :recipient AND state = 'waiting' 
   AND last_copy_at IS NOT NULL;
 
 -- name: reopen_delivery
--- The recipient lost what it had receipted: send it again.
-UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = :at, alarm_at = :alarm_at
+-- The recipient lost what it had receipted: send it again, at most once in ten minutes however often it says so.
+UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = MAX(:at, COALESCE(last_copy_at + 600, 0)),
+    alarm_at = :alarm_at
 WHERE content_id = :content_id AND recipient = :recipient;
 
 -- name: send_again

@@ -1,12 +1,14 @@
 """Ids that messages name and this node does not hold: asked for at once, then with growing pauses.
 
 A follower of our own events writes them down. Whoever named an id is asked first, then every member in turn;
-meanwhile the case is shown as incomplete. A gap-request is answered only where the asker was in the audience or is
-entitled as a member, at most 1,000 ids an hour for each asker, and otherwise not at all (standing.md 2).
+meanwhile the case is shown as incomplete. Of the ids that one agency has named in a case 256 are asked for at once, so
+that who makes ids up takes the questions of nobody else. A gap-request is answered only where the asker was in the
+audience or is entitled as a member, at most 1,000 ids an hour for each asker, and otherwise not at all (standing.md 2).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +18,7 @@ from referral.exchange import correspondence
 from referral.exchange.deliveries import SQL, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from referral.casework.history import History
     from referral.node import Node
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
 PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (2, 15, 60, 360, 1440))
 IDS_AN_HOUR: Final = 1000
+GAPS_OF_ONE: Final = 256
 
 
 class Gaps:
@@ -45,15 +48,15 @@ class Gaps:
                 self._compare(cursor, history)
 
     def _compare(self, cursor: Cursor, history: History) -> None:
-        case = history.case
-        missing = {one for one in history.standing.missing if one not in case.entries}
-        rows = cursor.execute(SQL["gaps_of_case"], {"case_id": case.case}).fetchall()
+        case = history.case.case
+        rows = cursor.execute(SQL["gaps_of_case"], {"case_id": case}).fetchall()
         known = {row[0] for row in rows}
-        for content_id in sorted(missing - known):
-            row = {"case_id": case.case, "content_id": content_id, "now": seconds(self._node.now())}
+        wanted = _wanted(history, known)
+        for content_id in sorted(wanted - known):
+            row = {"case_id": case, "content_id": content_id, "now": seconds(self._node.now())}
             cursor.execute(SQL["add_gap"], row)
-        for content_id in sorted(known - missing):
-            cursor.execute(SQL["close_gap"], {"case_id": case.case, "content_id": content_id})
+        for content_id in sorted(known - wanted):
+            cursor.execute(SQL["close_gap"], {"case_id": case, "content_id": content_id})
 
     def ask(self, now: datetime) -> int:
         """Owe a gap-request for what is due; return for how many ids."""
@@ -71,9 +74,10 @@ class Gaps:
 
     def _ask_in(self, cursor: Cursor, case_id: str, gaps: list[tuple[str, int]], now: datetime) -> None:
         history = self._node.history(case_id)
+        named = _namers(history, {content_id for content_id, _ in gaps}) if history is not None else {}
         wanted: dict[str, list[str]] = {}
         for content_id, asked in gaps:
-            for agency in self._whom(history, content_id, asked) if history is not None else ():
+            for agency in self._whom(history, named.get(content_id, set()), asked) if history is not None else ():
                 wanted.setdefault(agency, []).append(content_id)
             pause = int(PAUSES[min(asked, len(PAUSES) - 1)].total_seconds())
             row = {"case_id": case_id, "content_id": content_id, "next_at": seconds(now) + pause}
@@ -83,11 +87,32 @@ class Gaps:
                 subject = [case_id, *sorted(ids[first : first + MAX_IDS])]
                 correspondence.owe(cursor, agency, correspondence.GAP_REQUEST, subject, now)
 
-    def _whom(self, history: History, content_id: str, asked: int) -> Iterable[str]:
+    def _whom(self, history: History, named: set[str], asked: int) -> Iterable[str]:
         """Return whom to ask: first those who named the id, later every member too."""
-        named = {entry.content.sender for entry in history.case.entries.values() if content_id in entry.content.after}
         members = history.standing.members() if asked or not named else ()
         return sorted({*named, *members} - {self._node.agency})
+
+
+def _namers(history: History, ids: Collection[str]) -> dict[str, set[str]]:
+    """Return by id which agencies have named it."""
+    found: dict[str, set[str]] = {}
+    for entry in history.case.entries.values():
+        for one in entry.content.after:
+            if one in ids:
+                found.setdefault(one, set()).add(entry.content.sender)
+    return found
+
+
+def _wanted(history: History, known: Collection[str]) -> set[str]:
+    """Return the ids to ask for: those that are missing, of each agency that named them no more than its share."""
+    missing = {one for one in history.standing.missing if one not in history.case.entries}
+    named, shares, wanted = _namers(history, missing), Counter[str](), set[str]()
+    for one in sorted(missing, key=lambda one: (one not in known, one)):
+        agency = min(named.get(one, {""}), key=lambda agency: (shares[agency], agency))
+        if shares[agency] < GAPS_OF_ONE:
+            shares[agency] += 1
+            wanted.add(one)
+    return wanted
 
 
 def entitled(node: Node, history: History, asker: str, ids: Iterable[str]) -> list[str]:

@@ -28,6 +28,8 @@ def owed_to(node: Node, history: History, content: Content) -> frozenset[str]:
     role = next((one.role for one in content.audience if one.agency == node.agency), None)
     if role is None or content.basis not in CONSENTED:
         return frozenset()
+    if not any(role in line.owed for line in node.procedure.carries(content.kind)):
+        return frozenset()
     held = [one for one in content.after if one in history.standing.verdicts]
     past = frozenset(held).union(*(history.standing.past(one) for one in held))
     me = frozenset({node.agency})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from contracts.encoding import b64
 from hostile import entries_of, forge, post
 from nodes import Town, town
-from referral.exchange.gaps import IDS_AN_HOUR, answer_gap, entitled
+from referral.exchange.gaps import GAPS_OF_ONE, IDS_AN_HOUR, answer_gap, entitled
 from referrals import RISK, agreed
 
 if TYPE_CHECKING:
@@ -48,6 +48,27 @@ async def test_a_made_up_id_freezes_nobody_else(tmp_path: Path) -> None:
 
         assert MADE_UP not in entries_of(it, "be-fp", case)
         assert it.nodes["be-fp"].queries.standing(case).verdicts[sent.message].name == "effective"
+
+
+async def test_who_makes_ids_up_takes_the_questions_of_nobody_else(tmp_path: Path) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        it.send("be-fp", case, "participant-added", INVITE)
+        await it.settle()
+        be, iom = it.nodes["be-fp"].node, it.nodes["hu-iom"].node
+        for number in range(12):
+            made_up = [b64(bytes([100 + number, place]) * 16) for place in range(32)]
+            to = {"hu-fp": "requested", "hu-iom": "mission_origin"}
+            await post(it, forge(be, case, "risk-assessment", RISK, to, after=made_up), "hu-fp")
+        to = {"hu-fp": "requested", "be-fp": "requesting"}
+        lost = forge(iom, case, "risk-assessment", RISK, to, role="mission_origin", after=[MADE_UP])
+        await post(it, lost, "hu-fp")
+        await it.settle(["hu-fp"])
+
+        asked = [name for name, _ in gaps(it, "hu-fp")]
+        assert len(it.nodes["hu-fp"].queries.standing(case).missing) == 12 * 32 + 1
+        assert len(asked) == GAPS_OF_ONE + 1
+        assert MADE_UP in asked
 
 
 async def test_an_asker_is_given_what_it_was_named_in_or_wrote_and_a_member_what_is_core(
