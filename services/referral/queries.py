@@ -8,12 +8,14 @@ each person, section and day, and tells the author by R3 that it was opened. No 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.content import spoken_reference
 from contracts.receipts import Receipt, ReceiptContradicts, issue
+from contracts.refusal import Refusal
 from contracts.sections import read_section
 from referral.audit.reads import Read, ReadLog, reads_of
 from referral.casework.consent import has_ended
@@ -31,6 +33,7 @@ from referral.store.errors import AggregateWrong
 from referral.turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from contracts.content import Section
@@ -213,15 +216,19 @@ class Queries:
         """
         agencies = self._node.directory.agencies
         named = [word for word in alarm.subject.split() if word in agencies]
-        # A case may be known by an envelope alone that waits to be judged.
-        held = self._node.history(alarm.case) if not named and alarm.case and alarm.ended_at is None else None
-        if held is not None:
-            members = held.standing.members()
+        if not named and alarm.case and alarm.ended_at is None:
+            members = self._members(alarm.case)
             near = {role: place for place, role in enumerate(NEAREST)}
             named = sorted(members, key=lambda agency: (near.get(members[agency], len(near)), agency))
         others = [agencies[one] for one in named if one in agencies and one != self._node.agency]
         numbers = {one.name: one.declared.phone_24h for one in others if one.declared is not None}
         return {agency: number for agency, number in numbers.items() if number is not None}
+
+    def _members(self, case: str) -> Mapping[str, str]:
+        """Return who is in a case; nobody where it cannot be read, or only an envelope that waits names it."""
+        with suppress(Refusal):
+            return self.standing(case).members()
+        return {}
 
     def log(self) -> LogSeen:
         """Return the notary's log as this node sees it, and what partners see otherwise."""
