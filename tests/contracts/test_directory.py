@@ -435,7 +435,9 @@ def test_a_restriction_names_its_subject_or_a_key_of_it() -> None:
 def test_a_policy_is_the_networks() -> None:
     found = after(Policy("quorum none\n"), *GOVERNOR, subject=NAME)
     assert found.policy == "quorum none\n"
-    assert after(Policy("# again\nquorum none\n"), *GOVERNOR, subject=NAME, before=found).policy == "# again\nquorum none\n"
+    again = "# again\nquorum none\n"
+    assert after(Policy(again), *GOVERNOR, subject=NAME, before=found).policy == again
+    assert "quorum" in refusal(Policy("quorum two\n"), *GOVERNOR, subject=NAME)
 
 
 def test_suites_never_go_down() -> None:
