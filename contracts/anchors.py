@@ -62,10 +62,9 @@ class Head:
 
     def after(self, row: Row) -> Head:
         """Return the chain with one more row."""
-        written = row.position.to_bytes(8, "big") + row.originator + row.version.to_bytes(8, "big")
-        return Head(
-            row.position, blake(labels.ANCHOR_ROWS, self.head + written + lp(row.topic.encode()) + lp(row.state))
-        )
+        numbers = row.position.to_bytes(8, "big", signed=True) + row.version.to_bytes(8, "big", signed=True)
+        written = numbers + lp(row.originator) + lp(row.topic.encode()) + lp(row.state)
+        return Head(row.position, blake(labels.ANCHOR_ROWS, self.head + written))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the command line calls: replay, export, disclose, verify; each says whether it holds, as document and lines."""
+"""What the command line calls: replay, export, disclose, verify, check; each answers as document and lines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.refusal import Refusal
 from referral.audit import bundle as bundles
+from referral.audit.completeness import check as check_folder
 from referral.audit.replay import replay as replay_node
 from referral.audit.verify import verify as verify_folder
 from referral.opening import PROOFS_FOLDER
@@ -125,4 +126,10 @@ def verify(bundle: Path, *, network: Path | None = None, progress: Progress = _s
     """Verify a bundle, against a root file that one trusts where `network` names it."""
     progress("reading")
     found = verify_folder(bundle, network)
+    return Answer(found.ok, found.to_json(), found.lines)
+
+
+def check(folder: Path, *, network: Path | None = None, progress: Progress = _silent) -> Answer:
+    """Hold the rows of the node in `folder` against its anchors, under a root file that one trusts if it is given."""
+    found = check_folder(folder, network, progress)
     return Answer(found.ok, found.to_json(), found.lines)

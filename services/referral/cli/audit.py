@@ -1,4 +1,4 @@
-"""`replay`, `export`, `disclose`, `verify`: what was known when, and the evidence about it; no network, no server."""
+"""`replay`, `export`, `disclose`, `verify`, `audit check`: what was known when, and the evidence; no network."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from referral.cli.call import AsJson, Misused, NodeDir, call, moment
 
 PRINCIPAL = "command-line"
 
+commands = typer.Typer(no_args_is_help=True, help="What an auditor does with a node's folder, or a copy of it.")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this room."""
     for command in (replay, export, verify):
         app.command()(command)
     app.command(context_settings={"ignore_unknown_options": True})(disclose)
+    app.add_typer(commands, name="audit")
 
 
 def replay(
@@ -141,4 +144,28 @@ def verify(
 
     with output.progress() as progress:
         found = command.verify(bundle, network=network, progress=progress)
+    output.report(found, as_json=asked.as_json)
+
+
+@commands.command("check")
+def check(
+    context: typer.Context,
+    *,
+    network: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network's root file as you got it from people you trust.")
+    ] = None,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold what a node has stored against its hourly anchors: nothing added, changed or taken out; exits 1 if not.
+
+    It needs no key and no network, and reads beside a running node or in a copy of its folder.
+
+    Example: referral audit check --node build/demo/nodes/be-fp
+    """
+    asked = call(context, node, as_json)
+    from referral.audit import command  # noqa: PLC0415 - loaded when it is asked for
+
+    with output.progress() as progress:
+        found = command.check(asked.folder, network=network, progress=progress)
     output.report(found, as_json=asked.as_json)
