@@ -321,10 +321,15 @@ class Worker:
         self._node.vault.collect_orphans(known)
 
     def _look_at_epoch_keys(self, now: datetime) -> None:
-        """Tell a person five days before a partner's published keys, or our own, end (reliability.md 2)."""
+        """Tell a person five days before a partner's published keys, or our own, end (reliability.md 2).
+
+        Of partners to whom nobody has anything to write any more nothing is told.
+        """
         last_day = now.astimezone(UTC).date() + KEYS_ENDING
         directory = self._node.directory
-        wanted = {partner for _, partner in self.views.shared_cases()} & directory.agencies.keys() | {self._node.agency}
+        with self._node.store.reading() as cursor:
+            waiting = {row[0] for row in cursor.execute(SQL["waiting_recipients"]).fetchall()}
+        wanted = (self.views.partners() | waiting) & directory.agencies.keys() | {self._node.agency}
         ending = {agency for agency in wanted if directory.epoch_key(agency, last_day) is None}
         with self._node.store.transaction() as cursor:
             for alarm in standing_alarms(cursor):

@@ -153,6 +153,31 @@ async def test_epoch_keys_that_end_are_told_five_days_before(tmp_path: Path) -> 
         assert alarms(it, "be-fp") == []
 
 
+async def test_the_keys_of_a_partner_of_closed_cases_alone_are_nobodys_worry_until_something_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    async with town(tmp_path) as it:
+        case, _ = await agreed(it)
+        it.send("be-fp", case, "case-closure", {"reason": "duplicate", "outcome": "loop_open"})
+        await it.settle()
+        be = it.nodes["be-fp"]
+        last = max(be.node.directory.epoch_days("hu-fp"))
+        late = START.replace(year=last.year, month=last.month, day=last.day)
+        be.worker._look_at_epoch_keys(late)
+        assert (EPOCH_KEYS_ENDING, "hu-fp") not in alarms(it, "be-fp")
+
+        it.send("be-fp", case, "case-reopening", {"reason": "new_contact"})
+        be.worker.follow()
+        it.send("be-fp", case, "case-closure", {"reason": "duplicate", "outcome": "loop_open"})
+        be.worker.follow()
+        be.worker._look_at_epoch_keys(late)
+        assert (EPOCH_KEYS_ENDING, "hu-fp") in alarms(it, "be-fp"), "the closure is not there yet"
+
+        await it.settle()
+        be.worker._look_at_epoch_keys(late)
+        assert (EPOCH_KEYS_ENDING, "hu-fp") not in alarms(it, "be-fp")
+
+
 async def test_a_node_that_runs_sends_what_is_commanded_and_stops_when_it_is_told(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
         stop = asyncio.Event()

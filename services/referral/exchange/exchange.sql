@@ -371,5 +371,5 @@ ON CONFLICT (topic) DO UPDATE SET incarnation = incarnation + 1;
 SELECT case_id FROM deliveries WHERE content_id = :content_id AND recipient = :recipient;
 
 -- name: waiting_recipients
--- Partners that have not acknowledged something, or were ever heard.
-SELECT DISTINCT recipient FROM deliveries ORDER BY recipient;
+-- Partners that have not acknowledged something.
+SELECT DISTINCT recipient FROM deliveries WHERE state = 'waiting' ORDER BY recipient;

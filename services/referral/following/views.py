@@ -68,6 +68,12 @@ class Views:
             if agency != self._node.agency
         ]
 
+    def partners(self) -> set[str]:
+        """Return the agencies that somebody may have to write to: in a case that is not closed."""
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(SQL["open_case_members"]).fetchall()
+        return {agency for (members,) in rows for agency in json.loads(members)} - {self._node.agency}
+
     # -- caseload ----------------------------------------------------------------------------------------------------
 
     def _cases(self, cursor: Cursor, page: list[Stored]) -> None:

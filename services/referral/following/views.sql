@@ -113,6 +113,10 @@ SELECT agency, stage, reason, at FROM register_receipts WHERE content_id = :cont
 -- Which agencies are in which case.
 SELECT case_id, members FROM caseload ORDER BY case_id;
 
+-- name: open_case_members
+-- Which agencies are in a case in which somebody may still have to write.
+SELECT members FROM caseload WHERE state <> 'closed';
+
 -- name: all_caseload
 -- Every row, for the digest.
 SELECT * FROM caseload ORDER BY case_id;
