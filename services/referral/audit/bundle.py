@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from contracts.encoding import b64
 from contracts.network import write_network
 from contracts.statements import StatementRefused, read_logged, read_statement
 from referral.audit import layout
@@ -24,7 +25,8 @@ from referral.casework.case import Case
 from referral.casework.history import History
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange.holdings import open_sections
-from referral.following.proofs import proof_file, statement_proof_file
+from referral.following.anchoring import under_root
+from referral.following.proofs import proof_file, receipts_proof_file, statement_proof_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +91,7 @@ def export(
         case=case,
         digest=about.digest,
         messages=len(entries),
-        receipts=collected.count(".json", layout.RECEIPTS, but=".signature.json"),
+        receipts=collected.count(".json", layout.RECEIPTS, but=(".signature.json", ".logged.json")),
         proofs=collected.count(layout.PROOF),
         sections=collected.sections,
         erased=collected.erased,
@@ -167,7 +169,7 @@ class _Collected:
             and name not in history.standing.verdicts
         )
 
-    def count(self, suffix: str, part: str = "", *, but: str = "\n") -> int:
+    def count(self, suffix: str, part: str = "", *, but: tuple[str, ...] = ()) -> int:
         """Return how many files end so."""
         return sum(path.endswith(suffix) and part in path and not path.endswith(but) for path in self.files)
 
@@ -242,13 +244,25 @@ class _Collected:
         """Add every file of a message."""
         content, folder = entry.content, self._add_signed(entry)
         for (agency, stage), receipt in sorted(self._history.case.receipts.get(content.id, {}).items()):
-            self.files[folder + layout.receipt_path(agency, stage)] = receipt.statement
-            self._sign(folder + layout.receipt_signature_path(agency, stage), receipt.skid, receipt.signature)
+            path = folder + layout.receipt_path(agency, stage)
+            self.files[path] = receipt.statement
+            self._sign(layout.signature_path(path), receipt.skid, receipt.signature)
+            self._add_root(path, receipt.statement)
         held = layout.SectionsFile(tuple(self._gone(entry)), tuple(self._readable(entry)))
         if held.erased or held.sections:
             self.files[folder + layout.SECTIONS] = layout.write_sections(held)
             self.sections += len(held.sections)
             self.erased += len(held.erased)
+
+    def _add_root(self, path: str, statement: bytes) -> None:
+        """Add how a signed statement leads to the root of its hour, and the proof of that, where both are kept."""
+        with self._node.store.reading() as cursor:
+            found = under_root(cursor, statement)
+        proof = None if found is None else receipts_proof_file(self._proofs, b64(found.root))
+        if found is not None and proof is not None and proof.is_file():
+            way = layout.LoggedFile(found.root, found.size, found.index, found.hashes)
+            self.files[layout.logged_path(path)] = layout.write_logged(way)
+            self.files[layout.logged_proof_path(path)] = proof.read_bytes()
 
     def _sign(self, path: str, skid: str, signature: bytes) -> None:
         self.files[path] = layout.write_signature(layout.SignatureFile(skid, signature))

@@ -11,6 +11,10 @@ data/messages/<content id>/
     signature.json                     landfall-signature/1: signature and key statement
     receipts/<agency>.<stage>.json     a recipient's signed statement, as it came
     receipts/<agency>.<stage>.signature.json
+    receipts/<agency>.<stage>.logged.json        landfall-logged/1: the way from the statement to the root of its hour
+    receipts/<agency>.<stage>.logged.tlog-proof  the notary's proof of that root
+    silence/<agency>.<silent>.json     a signed statement that no decision on this message came from the silent agency
+    silence/<agency>.<silent>.signature.json, .logged.json, .logged.tlog-proof: the same as of a receipt
     log.tlog-proof                     the notary's proof (C2SP tlog-proof), once there is one
     sections.json                      landfall-sections/1: erased sections, and those exported on request
 
@@ -46,18 +50,25 @@ SIGNATURE: Final = "signature.json"
 PROOF: Final = "log.tlog-proof"
 SECTIONS: Final = "sections.json"
 RECEIPTS: Final = "receipts/"
+SILENCE: Final = "silence/"
 
 CASE_FORMAT: Final = "landfall-bundle/1"
 DISCLOSURE_FORMAT: Final = "landfall-disclosure/1"
 SIGNATURE_FORMAT: Final = "landfall-signature/1"
 SECTIONS_FORMAT: Final = "landfall-sections/1"
+LOGGED_FORMAT: Final = "landfall-logged/1"
 MAX_JSON: Final = 16 * 1024 * 1024
 MAX_MESSAGES: Final = 10_000
 SHOWN: Final = 8  # characters of a content id that a line of the report shows
 STAGES: Final = (STORED, OPENED, FAILED)
 
 _STATEMENT: Final = re.compile(r"data/directory/(0|[1-9][0-9]{0,17})\.(json|tlog-proof)")
-_RECEIPT: Final = re.compile(r"receipts/([a-z0-9-]{1,40})\.(R1|R3|F)\.(signature\.)?json")
+_RECEIPT: Final = re.compile(
+    r"receipts/([a-z0-9-]{1,40})\.(R1|R3|F)\.(?:(?:signature\.|logged\.)?json|logged\.tlog-proof)"
+)
+_SILENCE: Final = re.compile(
+    r"silence/([a-z0-9-]{1,40})\.([a-z0-9-]{1,40})\.(?:(?:signature\.|logged\.)?json|logged\.tlog-proof)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,16 @@ class SectionsFile:
     sections: tuple[ReadableSection, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedFile:
+    """How a signed statement leads to the root of its hour: the root, its size, the place there, the hashes between."""
+
+    root: bytes
+    size: int
+    index: int
+    hashes: tuple[bytes, ...]
+
+
 def statement_path(index: int) -> str:
     """Return where the directory statement at an index of the log is."""
     return f"{DIRECTORY}{index}.json"
@@ -161,15 +182,36 @@ def receipt_path(agency: str, stage: str) -> str:
     return f"{RECEIPTS}{agency}.{stage}.json"
 
 
-def receipt_signature_path(agency: str, stage: str) -> str:
-    """Return where the signature of that statement is."""
-    return f"{RECEIPTS}{agency}.{stage}.signature.json"
-
-
 def receipt_of(path: str) -> tuple[str, str] | None:
     """Return (agency, stage) of a receipt's path below its message's folder, or None where it is no such path."""
     match = _RECEIPT.fullmatch(path)
     return None if match is None else (match[1], match[2])
+
+
+def silence_path(agency: str, silent: str) -> str:
+    """Return where an agency's statement of a silence is, below its message's folder."""
+    return f"{SILENCE}{agency}.{silent}.json"
+
+
+def silence_of(path: str) -> tuple[str, str] | None:
+    """Return (agency, silent agency) of a silence's path below its message's folder, or None where it is none."""
+    match = _SILENCE.fullmatch(path)
+    return None if match is None else (match[1], match[2])
+
+
+def signature_path(statement: str) -> str:
+    """Return where the signature of a receipt or silence is, by the path of its statement."""
+    return f"{statement.removesuffix('.json')}.signature.json"
+
+
+def logged_path(statement: str) -> str:
+    """Return where the way to the root of its hour is."""
+    return f"{statement.removesuffix('.json')}.logged.json"
+
+
+def logged_proof_path(statement: str) -> str:
+    """Return where the notary's proof of that root is."""
+    return f"{statement.removesuffix('.json')}.logged.tlog-proof"
 
 
 def bag_fields(case: CaseFile) -> dict[str, str]:
@@ -233,6 +275,19 @@ def read_signature(raw: bytes) -> SignatureFile:
     """Return what a signature file says, or raise `FormatRefused`."""
     found = shape.record(_parsed(raw, SIGNATURE_FORMAT), _SIGNATURE, closed=True)
     return SignatureFile(found["skid"], found["signature"])
+
+
+def write_logged(found: LoggedFile) -> bytes:
+    """Return the bytes of the way from a statement to the root of its hour."""
+    way = {"hashes": [b64(one) for one in found.hashes], "index": found.index}
+    return _write({"format": LOGGED_FORMAT, "root": b64(found.root), "size": found.size} | way)
+
+
+def read_logged(raw: bytes) -> LoggedFile:
+    """Return that way, or raise `FormatRefused`; nothing is computed here."""
+    found = shape.record(_parsed(raw, LOGGED_FORMAT), _LOGGED, closed=True)
+    del found["format"]
+    return LoggedFile(**found)
 
 
 def write_sections(found: SectionsFile) -> bytes:
@@ -331,6 +386,13 @@ _SIGNATURE: Final[Mapping[str, shape.Reader[Any]]] = {
     "format": shape.anything,
     "skid": shape.ID,
     "signature": shape.exactly(SIGNATURE_SIZE),
+}
+_LOGGED: Final[Mapping[str, shape.Reader[Any]]] = {
+    "format": shape.anything,
+    "root": shape.exactly(32),
+    "size": shape.whole(1),
+    "index": shape.whole(),
+    "hashes": shape.array(shape.exactly(32), most=64, distinct=False),
 }
 _READABLE: Final[Mapping[str, shape.Reader[Any]]] = {
     "body": _text,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from contracts import node_statement, receipts, tlog
+from contracts import anchors, node_statement, receipts, tlog
 from contracts.content import Content, content_id, read
 from contracts.encoding import b64, instant_text, unb64
 from contracts.refusal import FormatRefused
@@ -33,8 +33,8 @@ class MessageCheck:
     """Checks one message: `files` are those of its folder that are as listed, `faulted` those with a finding already.
 
     Afterwards `content` is what was signed (None where that did not hold), `stored` when each agency stored it by its
-    R1, `logged` what the notary's proof says, `shown` the sections that are here and hold, `gone` the commitments of
-    those that were erased.
+    R1, `logged` what the notary's proof says, `roots` what the proofs of its receipts' roots say, `shown` the sections
+    that are here and hold, `gone` the commitments of those that were erased.
     """
 
     ground: Ground
@@ -44,6 +44,7 @@ class MessageCheck:
     findings: list[Finding] = field(default_factory=list)
     content: Content | None = None
     stored: dict[str, datetime] = field(default_factory=dict)
+    roots: list[tlog.Logged] = field(default_factory=list)
     logged: tlog.Logged | None = None
     shown: list[Section] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -182,6 +183,7 @@ class MessageCheck:
                 continue
             receipt = self._receipt(content, *found)
             if receipt is not None:
+                self._rooted(name, f"{found[0]}'s {found[1]}")
                 said.setdefault(found[0], []).append(receipt)
         self._unpaired()
         for agency, words in sorted(said.items()):
@@ -198,12 +200,12 @@ class MessageCheck:
             found = layout.receipt_of(name)
             statement = "" if found is None else layout.receipt_path(*found)
             if statement and statement not in self.files and statement not in self.faulted:
-                self._say(FAILS, "receipt", f"{name} signs a statement that is not here.")
+                self._say(FAILS, "receipt", f"{name} belongs to a statement that is not here.")
 
     def _receipt(self, content: Content, agency: str, stage: str) -> Receipt | None:
         """Return a receipt whose signature holds and that is about this message."""
         raw = self.files[layout.receipt_path(agency, stage)]
-        signed = self._raw(layout.receipt_signature_path(agency, stage), "receipt")
+        signed = self._raw(layout.signature_path(layout.receipt_path(agency, stage)), "receipt")
         if signed is None:
             return None
         try:
@@ -251,6 +253,35 @@ class MessageCheck:
             self.stored[agency] = account.stored_at
         if account.late:
             self._say(NOTE, "receipt", f"{agency} refused or lost it first and stored it later.")
+
+    def _rooted(self, name: str, whose: str) -> None:
+        """Lead a signed statement to the root of its hour, and that to the log; what is not here is missing."""
+        way, proof = self.files.get(layout.logged_path(name)), self.files.get(layout.logged_proof_path(name))
+        if way is None or proof is None:
+            if not {layout.logged_path(name), layout.logged_proof_path(name)} & self.faulted:
+                self._say(MISSING, "receipt log", f"{whose} is not shown to be in the log.")
+            return
+        try:
+            found = layout.read_logged(way)
+            leaf = tlog.leaf_hash(unb64(node_statement.statement_id(self.files[name]), 32))
+            tlog.verify_inclusion(leaf, found.index, found.size, found.hashes, found.root)
+            logged = tlog.verify_logged(proof, anchors.receipts_entry(found.root), self.ground.policy)
+        except FormatRefused as refused:
+            self._say(FAILS, "receipt log", f"{layout.logged_path(name)} is not of its form. {refused.detail}")
+        except tlog.TreeProofRefused:
+            self._say(FAILS, "receipt log", f"{whose} does not lead to the root of its hour.")
+        except tlog.LogProofRefused as refused:
+            self._say(FAILS, "receipt log", str(refused))
+        else:
+            self._in_our_log(logged, whose)
+
+    def _in_our_log(self, logged: tlog.Logged, whose: str) -> None:
+        if logged.origin != self.ground.root.log.origin:
+            self._say(FAILS, "receipt log", f"{whose} is in another log than that of the root file.")
+            return
+        self.roots.append(logged)
+        sentence = f"{whose} is {logged.word} with the receipts of that hour: entry {logged.index} of {logged.size}."
+        self._say(HOLDS, "receipt log", sentence)
 
     # -- proof -------------------------------------------------------------------------------------------------------
 

@@ -188,13 +188,12 @@ def _one_log(checks: Iterable[MessageCheck]) -> Iterator[Finding]:
     """Two roots of one log for one size convict the notary (evidence.md 3)."""
     roots: dict[int, set[bytes]] = {}
     for check in checks:
-        if check.logged is None:
-            continue
-        known = roots.setdefault(check.logged.size, set())
-        if len(known) == 1 and check.logged.root not in known:
-            sentence = "Its proof and that of another message show two logs of one size: keep both, call the notary."
-            yield Finding(FAILS, "log", check.listed.label, sentence, check.listed.id)
-        known.add(check.logged.root)
+        for logged in (*([] if check.logged is None else [check.logged]), *check.roots):
+            known = roots.setdefault(logged.size, set())
+            if len(known) == 1 and logged.root not in known:
+                sentence = "Its proof and that of another show two logs of one size: keep both, call the notary."
+                yield Finding(FAILS, "log", check.listed.label, sentence, check.listed.id)
+            known.add(logged.root)
 
 
 def _witnesses(ground: Ground, checks: Iterable[MessageCheck]) -> Iterator[Finding]:

@@ -190,7 +190,7 @@ def test_a_tampered_receipt_does_not_hold(made: Made, copied: Callable[[], Path]
 @pytest.mark.parametrize(
     ("gone", "sentence"),
     [
-        ("hu-fp.R1.json", "receipts/hu-fp.R1.signature.json signs a statement that is not here."),
+        ("hu-fp.R1.json", "receipts/hu-fp.R1.signature.json belongs to a statement that is not here."),
         ("hu-fp.R1.signature.json", "receipts/hu-fp.R1.signature.json is not here."),
     ],
 )
