@@ -30,6 +30,7 @@ RECORD: Final = b"LFV1/record"
 VIEW: Final = b"LFV1/view"
 COMMAND: Final = b"LFV1/command"
 READS: Final = b"LFV1/reads"
+ERASURE: Final = b"LFV1/erasure"
 ANCHOR: Final = b"LFV1/anchor"
 ANCHOR_ROWS: Final = b"LFV1/anchor-rows"
 ANCHOR_PARTS: Final = b"LFV1/anch-parts"
@@ -62,6 +63,7 @@ PERSONS: Final = (
     VIEW,
     COMMAND,
     READS,
+    ERASURE,
     ANCHOR,
     ANCHOR_ROWS,
     ANCHOR_PARTS,

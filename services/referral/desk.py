@@ -22,18 +22,21 @@ from referral.casework.case import Case
 from referral.casework.draft import View, compose
 from referral.casework.intent import ROLES, Chosen, Intent, IntentRefused
 from referral.casework.known import Known, Told
+from referral.erasing import erase
 from referral.errors import CaseUnknown, ConsentUnknown
 from referral.exchange.holdings import model_of, open_sections
 from referral.signing import sign_into
 from referral.store import Command
 from referral.store.errors import AggregateWrong, CommandRepeated, Conflict
 from referral.turns import Turns
+from referral.vault.errors import CaseErased
 
 if TYPE_CHECKING:
     from contracts.sections import SectionModel
     from referral.casework.case import Entry
     from referral.casework.draft import Draft
     from referral.casework.history import History
+    from referral.erasing import ErasedCase, Erasure
     from referral.exchange.alarms import Alarm
     from referral.node import Node
 
@@ -140,6 +143,11 @@ class Desk:
     def acknowledge(self, alarm: int, *, key: str, principal: str, function: str = "focal-point") -> Alarm:
         """End an alarm that only a person can end; any other is refused with what ends it."""
         return acknowledged(self._node, alarm, key=key, principal=principal, function=function)
+
+    def erase_case(self, wish: Erasure, *, key: str, principal: str) -> ErasedCase:
+        """Erase a whole case; nothing opens it again."""
+        with self._turns.of(wish.case):
+            return erase(self._node, wish, key=key, principal=principal)
 
     def send(self, case: str, intent: Intent, *, key: str, principal: str) -> Sent:
         """Send one message, and the core message that goes with it where one is due."""
@@ -252,7 +260,7 @@ class Desk:
         except AggregateWrong:
             found = None  # the id of a log of reads: there is no such case
         if found is None:
-            raise CaseUnknown
+            raise CaseErased if self._node.vault.is_case_erased(case) else CaseUnknown
         return found
 
     def _known(self, history: History, intent: Intent | None = None) -> Known:

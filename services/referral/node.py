@@ -15,6 +15,7 @@ from contracts.content import Recipient, Seen
 from contracts.encoding import b64
 from referral.casework.case import Case
 from referral.casework.history import History
+from referral.vault.errors import CaseErased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +101,10 @@ class Node:
 
     def _read(self, case_id: str, held: History | None) -> History | None:
         if held is None:
-            case = self.store.load(case_id, Case)
+            try:
+                case = self.store.load(case_id, Case)
+            except CaseErased:
+                return None  # nobody works on it any more; who asks for it is told by the queries and the desk
             return None if case is None else History(case, self.procedure)
         since = self.store.since(case_id, held.case.version)
         if not since:
@@ -109,6 +113,11 @@ class Node:
         for event in since:
             event.mutate(case)
         return History(case, self.procedure, before=held)
+
+    def forget(self, case_id: str) -> None:
+        """Let go of the reading of a case that was erased."""
+        with self._lock:
+            self._histories.pop(case_id, None)
 
     def case(self, case_id: str) -> Case | None:
         """Return a case to change; what is changed counts once it is saved."""

@@ -19,6 +19,7 @@ from contracts.refusal import Refusal
 from contracts.sections import read_section
 from referral.audit.reads import Read, ReadLog, reads_of
 from referral.casework.consent import has_ended
+from referral.erasing import erased_cases
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
 from referral.exchange import correspondence
 from referral.exchange.alarms import Alarm, every_alarm, standing_alarms
@@ -29,8 +30,10 @@ from referral.following.clocks import NEAREST
 from referral.following.log_views import log_seen
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
+from referral.following.witnessing import SQL as WITNESSING
 from referral.store.errors import AggregateWrong
 from referral.turns import Turns
+from referral.vault.errors import CaseErased
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from contracts.standing import Standing
     from referral.casework.case import Case, Entry
     from referral.casework.history import History
+    from referral.erasing import ErasedCase
     from referral.following.log_views import LogSeen
     from referral.node import Node
     from referral.store import Cursor
@@ -161,6 +165,17 @@ class Queries:
         with self._node.store.reading() as cursor:
             return [_case_row(row) for row in cursor.execute(VIEWS["cases"]).fetchall()]
 
+    def case(self, case: str) -> CaseRow:
+        """Return one case of the caseload, or raise `CaseUnknown` or `CaseErased`."""
+        for row in self.cases():
+            if row.case == case:
+                return row
+        raise CaseErased if self._node.vault.is_case_erased(case) else CaseUnknown
+
+    def erased_cases(self) -> list[ErasedCase]:
+        """Return the cases that were erased whole, in the order in which that was decided."""
+        return erased_cases(self._node.store)
+
     def history(self, case: str, at: datetime | None = None) -> History:
         """Return a case as it is, or as this node knew it at a time; raise `CaseUnknown`."""
         try:
@@ -168,7 +183,7 @@ class Queries:
         except AggregateWrong:
             history = None  # the id of a log of reads: there is no such case
         if history is None:
-            raise CaseUnknown
+            raise CaseErased if self._node.vault.is_case_erased(case) else CaseUnknown
         return history if at is None else history.at(at)
 
     def standing(self, case: str, at: datetime | None = None) -> Standing:
@@ -182,6 +197,8 @@ class Queries:
 
     def register(self, case: str | None = None) -> list[RegisterItem]:
         """Return every message with its receipts and proof, as they came; of one case if it is given."""
+        if case is not None and self._node.vault.is_case_erased(case):
+            return self._leaves(case)
         with self._node.store.reading() as cursor:
             if case is None:
                 rows = cursor.execute(VIEWS["register"]).fetchall()
@@ -345,6 +362,27 @@ class Queries:
             receipts=[Told(agency, stage, why, _moment(at)) for agency, stage, why, at in receipts],
             proof=proof_file(self._proofs, message).exists(),
         )
+
+    def _leaves(self, case: str) -> list[RegisterItem]:
+        """Return what is left of the messages of a case that was erased whole: their leaves and proofs."""
+        with self._node.store.reading() as cursor:
+            rows = cursor.execute(WITNESSING["leaves_of_case"], {"case_id": case}).fetchall()
+        return [
+            RegisterItem(
+                message=message,
+                case=case,
+                direction=ERASED,
+                kind="",
+                sender="",
+                recipients=[],
+                sent_at=None,
+                recorded_at=_moment(since),
+                reason="",
+                receipts=[],
+                proof=proof_file(self._proofs, message).exists(),
+            )
+            for message, since in rows
+        ]
 
     def _arrival(self, case: str, itinerary: str, state: str, principal: str) -> ArrivalItem:
         history = self.history(case)

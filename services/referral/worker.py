@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from contracts.refusal import Refusal
+from referral import erasing
 from referral.casework.case import Case
 from referral.exchange import correspondence
 from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms
@@ -292,6 +293,7 @@ class Worker:
         if self._day is not None and self._day <= now < self._day + EVERY_DAY:
             return 0
         first, self._day = self._day is None, now
+        erasing.resume(self._node)
         judged = self.inbox.retry_parked()
         self._node.vault.rewrap()
         if not first:

@@ -13,7 +13,7 @@ from notary.config import Settings as NotarySettings
 from referral import worker
 from referral.api import problems
 from referral.exchange import alarms, answers, certain, deliveries, erasures, inbox, outbox, parking
-from referral.following import clocks, mirror, rotation
+from referral.following import clocks, log_views, mirror, rotation
 from referral.opening import Settings
 
 pytestmark = pytest.mark.checkout
@@ -66,6 +66,7 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(inbox.BROKER_RESET, parking.CANNOT_HANDLE, deliveries.NO_RECEIPT, mirror.LOG_REWRITTEN),
         *(*clocks.OURS, clocks.BREACH, clocks.CLOCK_FAILED),
         *(mirror.STATEMENT_NOT_OURS, rotation.STATEMENT_REFUSED, rotation.SIGNING_KEY_ENDING),
+        *(log_views.LOG_FORKED, log_views.LOG_WITHHELD, log_views.SEEN_UNPROVEN),
         *(parking.AGENCY_UNKNOWN, parking.PARKED_ENDING, certain.CLOCK_DOUBTED),
         *(clocks.PARKED_FACT, erasures.UNANSWERED),
         *(worker.BROKER_AWAY, worker.CASE_BEHIND, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),

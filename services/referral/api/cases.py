@@ -12,7 +12,7 @@ from contracts.encoding import instant
 from referral.api import shapes
 from referral.api.described import problems
 from referral.api.doors import CaseName, Key, Principal, Served, StrictRoute
-from referral.errors import CaseUnknown
+from referral.erasing import ErasedCase  # noqa: TC001 - the shape of an answer is made from it
 from referral.queries import CaseRow  # noqa: TC001 - the shape of an answer is made from it
 
 routes = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=StrictRoute)
@@ -28,20 +28,28 @@ def open_case(parts: Served, who: Principal, key: Key, response: Response) -> sh
 
 @routes.get("", summary="The caseload, by what is due first", responses=problems(401))
 def list_cases(parts: Served, _who: Principal) -> shapes.CasesOut:
-    """List every case that this node holds."""
-    return shapes.CasesOut(cases=parts.queries.cases())
+    """List every case that this node holds, and those that it has erased whole."""
+    return shapes.CasesOut(cases=parts.queries.cases(), erased=parts.queries.erased_cases())
 
 
-@routes.get("/{case}", summary="One case of the caseload", responses=problems(401, 404, 422))
+@routes.get("/{case}", summary="One case of the caseload", responses=problems(401, 404, 410, 422))
 def show_case(parts: Served, case: CaseName, _who: Principal) -> CaseRow:
     """Show where a case stands, who is in it, what is due first and on whom it waits."""
-    found = [row for row in parts.queries.cases() if row.case == case]
-    if not found:
-        raise CaseUnknown
-    return found[0]
+    return parts.queries.case(case)
 
 
-@routes.get("/{case}/timeline", summary="Every message of a case", responses=problems(401, 404, 422))
+@routes.post(
+    "/{case}/erasure",
+    status_code=201,
+    summary="Erase a whole case; only its leaves, its receipts' leaves and proofs stay",
+    responses=problems(400, 401, 404, 410, 413, 422),
+)
+def erase_case(parts: Served, case: CaseName, body: shapes.ErasureIn, who: Principal, key: Key) -> ErasedCase:
+    """Destroy every key of the case and record who decided it, as what and on which ground; nothing undoes it."""
+    return parts.desk.erase_case(body.wish(case), key=key, principal=who)
+
+
+@routes.get("/{case}/timeline", summary="Every message of a case", responses=problems(401, 404, 410, 422))
 def show_timeline(parts: Served, case: CaseName, _who: Principal) -> shapes.TimelineOut:
     """List the messages, the past of each before it, with verdicts, receipts, proofs and what may be read."""
     return shapes.TimelineOut(
@@ -55,7 +63,7 @@ def show_timeline(parts: Served, case: CaseName, _who: Principal) -> shapes.Time
 @routes.get(
     "/{case}/standing",
     summary="Where a case stands, or stood as this node knew it",
-    responses=problems(401, 404, 422),
+    responses=problems(401, 404, 410, 422),
 )
 def show_standing(
     parts: Served,

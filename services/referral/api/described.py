@@ -38,7 +38,7 @@ WORDS: Final[Mapping[int, tuple[str, str, str]]] = {
     403: ("This agency may not read that section.", "not-reader", "This agency is no reader of that section."),
     404: ("There is no such case, message, kind or alarm here.", "case-unknown", "This node holds no such case."),
     409: ("The case has moved on.", "not-now", "The standing of the case does not allow this message now."),
-    410: ("The section was erased.", "erased", "This section was erased."),
+    410: ("The section, or the whole case, was erased.", "erased", "This section was erased."),
     413: ("The body is larger than any message may be.", "body-too-large", "The request is too large."),
     422: ("A rule refuses it, or a field is not in its form.", "rule-broken", "A rule forbids this message as it is."),
 }

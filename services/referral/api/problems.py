@@ -36,6 +36,7 @@ STATUS: Final[Mapping[str, int]] = {
     "closed": 403,
     "not-reader": 403,
     "erased": 410,
+    "case-erased": 410,
     "idempotency-conflict": 422,
     "unauthorised": 401,
     "idempotency-key": 400,

@@ -12,6 +12,7 @@ from contracts.encoding import b64
 from contracts.examples import example
 from referral.casework.intent import Intent
 from referral.desk import ConsentForm
+from referral.erasing import ErasedCase, Erasure
 from referral.queries import (  # noqa: TC001 - the same
     ArrivalItem,
     CaseRow,
@@ -246,10 +247,23 @@ class AlarmOut(Shape):
         return cls(**asdict(alarm), ends=alarm.ends, telephones=telephones)
 
 
+class ErasureIn(Shape):
+    """Why a whole case is erased, and the two functions that decided it."""
+
+    ground: str = Field(description="consent_withdrawn, no_longer_needed, wrong_recipient, unlawful, legal_obligation.")
+    function: str = Field(description="The function of who decides, never a name.")
+    second: str = Field(description="The function of the second person; it is another one.")
+
+    def wish(self, case: str) -> Erasure:
+        """Return what is decided about a case."""
+        return Erasure(case, self.ground, self.function, self.second)
+
+
 class CasesOut(Shape):
-    """The caseload, by what is due first."""
+    """The caseload, by what is due first, and the cases of which only leaves are left."""
 
     cases: list[CaseRow]
+    erased: list[ErasedCase] = Field(description="Cases that were erased whole; nothing opens them again.")
 
 
 class TimelineOut(Shape):

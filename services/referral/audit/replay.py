@@ -51,7 +51,10 @@ TRIES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class CaseReplayed:
-    """One case: spoken reference, digest of the standing (hex), how many messages, whether it holds, and why not."""
+    """One case: spoken reference, digest of the standing (hex), how many messages, whether it holds, and why not.
+
+    `erased` are the commitments of sections that were erased, in the order in which that happened.
+    """
 
     case: str
     spoken: str
@@ -59,6 +62,7 @@ class CaseReplayed:
     messages: int
     ok: bool
     sentence: str = ""
+    erased: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class ReplayReport:
         when = "" if self.at is None else f" as this node knew it at {instant_text(self.at)}"
         held = "Everything that was compared holds" if self.ok else "Something does not hold"
         return (
-            *(_case_line(case) for case in self.cases),
+            *(line for case in self.cases for line in _case_lines(case)),
             *(_list_line(one) for one in self.lists),
             f"{held}: {len(self.cases)} cases{when}, {sum(case.messages for case in self.cases)} messages.",
         )
@@ -103,6 +107,7 @@ class ReplayReport:
                 {
                     "case": one.case,
                     "digest": one.digest,
+                    "erased": list(one.erased),
                     "messages": one.messages,
                     "ok": one.ok,
                     "sentence": one.sentence,
@@ -117,10 +122,11 @@ class ReplayReport:
         }
 
 
-def _case_line(case: CaseReplayed) -> str:
+def _case_lines(case: CaseReplayed) -> Iterator[str]:
     word = "holds" if case.ok else "does not hold"
     said = f" {case.sentence}" if case.sentence else ""
-    return f"{word:<13}  {case.case} ({case.spoken}): {case.messages} messages, digest {case.digest or 'none'}.{said}"
+    yield f"{word:<13}  {case.case} ({case.spoken}): {case.messages} messages, digest {case.digest or 'none'}.{said}"
+    yield from (f"{'':<13}  [erased, commitment {commitment}]" for commitment in case.erased)
 
 
 def _list_line(one: ListReplayed) -> str:
@@ -189,7 +195,8 @@ def _replayed(node: Node, case: str, at: datetime | None) -> CaseReplayed | None
             again = again.add(entry.message)
     ok = again.digest() == digest
     said = "" if ok else "Folded one message after the other it stands elsewhere: keep the store, and report this."
-    return CaseReplayed(case, spoken, digest, len(known), ok, said)
+    erased = tuple(gone for (_, gone), why in found.erased.items() if at is None or why.at <= at)
+    return CaseReplayed(case, spoken, digest, len(known), ok, said, erased)
 
 
 def _with_lists(case: CaseReplayed, differing: tuple[str, ...]) -> CaseReplayed:

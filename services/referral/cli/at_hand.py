@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from referral.api import tokens
 from referral.api.refusals import misshapen
@@ -19,6 +19,7 @@ from referral.api.shapes import (
     AlarmOut,
     ArrivalsOut,
     ConsentIn,
+    ErasureIn,
     OpenedOut,
     SectionOut,
     SentOut,
@@ -27,6 +28,7 @@ from referral.api.shapes import (
 from referral.casework.intent import Intent
 from referral.cli.folder import unlock
 from referral.cli.running import TOKEN_FILE, Running
+from referral.erasing import ErasedCase
 from referral.exchange.broker import BrokerAway
 from referral.joining import refresh
 from referral.opening import open_node
@@ -59,6 +61,9 @@ class Commands(Protocol):
 
     def open_case(self, key: str) -> dict[str, Any]:
         """Create a case."""
+
+    def erase_case(self, case: str, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Erase a whole case."""
 
     def send(self, case: str, kind: str, value: object, key: str) -> dict[str, Any]:
         """Send a message."""
@@ -114,6 +119,13 @@ class AtHand:
         opened = self.wired.desk.open_case(key=key, principal=self.principal)
         self.wired.worker.follow()
         return _json(OpenedOut(**asdict(opened)))
+
+    def erase_case(self, case: str, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Erase a whole case."""
+        wish = _read(ErasureIn, value).wish(case)
+        self.wired.worker.follow()  # what is in the lists goes with the case; nothing may be written there after it
+        found = self.wired.desk.erase_case(wish, key=key, principal=self.principal)
+        return dict(TypeAdapter(ErasedCase).dump_python(found, mode="json"))
 
     def send(self, case: str, kind: str, value: object, key: str) -> dict[str, Any]:
         """Send a message."""

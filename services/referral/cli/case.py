@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from referral.api.shapes import StandingOut
+    from referral.erasing import ErasedCase
     from referral.queries import CaseRow, TimelineItem, Told
 
 CaseName = Annotated[str, typer.Argument(metavar="CASE", help="The case's id, or its spoken reference.")]
+ERASED = "erased"  # as the queries say it of a section
 SHORT = 12  # characters of an id or digest that a person compares by eye
 
 commands = typer.Typer(no_args_is_help=True, help="The cases of this node.")
@@ -39,10 +41,11 @@ def list_cases(context: typer.Context, *, node: NodeDir = None, as_json: AsJson 
     from referral.cli.folder import reading  # noqa: PLC0415 - the same
 
     with reading(asked.folder) as (opened, queries):
-        rows, training = queries.cases(), opened.network.training
-    document = CasesOut(cases=rows).model_dump(mode="json")
+        rows, gone, training = queries.cases(), queries.erased_cases(), opened.network.training
+    document = CasesOut(cases=rows, erased=gone).model_dump(mode="json")
     head = ("CASE", "SPOKEN", "ROLE", "CASE IS", "REFERRAL", "DUE", "WAITS FOR", "DIGEST")
     lines = output.table(head, map(_row, rows), "There is no case here yet; `referral case open` makes one.")
+    lines += [_erased(one) for one in gone]
     output.answer(document, lines, as_json=asked.as_json, training=training)
 
 
@@ -55,16 +58,13 @@ def show_case(context: typer.Context, *, case: CaseName, node: NodeDir = None, a
     asked = call(context, node, as_json)
     from referral.api.shapes import CasesOut, StandingOut  # noqa: PLC0415 - loaded when it is asked for
     from referral.cli.folder import named_case, reading  # noqa: PLC0415 - the same
-    from referral.errors import CaseUnknown  # noqa: PLC0415 - the same
 
     with reading(asked.folder) as (opened, queries):
         name, training = named_case(queries, case), opened.network.training
-        found = [row for row in queries.cases() if row.case == name]
-        if not found:
-            raise CaseUnknown
+        found = queries.case(name)
         standing = StandingOut.of(name, queries.standing(name), opened.agency, opened.now())
-    document = CasesOut(cases=found).model_dump(mode="json")["cases"][0]
-    output.answer(document, _shown(found[0], standing), as_json=asked.as_json, training=training)
+    document = CasesOut(cases=[found], erased=[]).model_dump(mode="json")["cases"][0]
+    output.answer(document, _shown(found, standing), as_json=asked.as_json, training=training)
 
 
 @commands.command("timeline")
@@ -125,6 +125,41 @@ def open_case(context: typer.Context, *, key: Key = None, node: NodeDir = None, 
     output.answer(found, lines, as_json=asked.as_json, training=training)
 
 
+@commands.command("erase")
+def erase_case(
+    context: typer.Context,
+    *,
+    case: CaseName,
+    ground: Annotated[str, typer.Option(help="On which ground, such as no_longer_needed or legal_obligation.")],
+    function: Annotated[str, typer.Option(help="The function of who decides, such as focal-point; never a name.")],
+    second: Annotated[str, typer.Option(help="The function of the second person, such as case-manager.")],
+    key: Key = None,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a whole case here: nothing opens it again, and only leaves, receipts' leaves and proofs stay.
+
+    Partners keep what they hold: withdraw the consent first where they are to erase too.
+
+    Example: referral case erase 4K7M-2QXP --ground no_longer_needed --function focal-point --second case-manager
+    """
+    asked = call(context, node, as_json)
+    from referral.cli.at_hand import commands as commands_of  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import case_of  # noqa: PLC0415 - the same
+
+    named = case_of(asked.folder, case)
+    value = {"ground": ground, "function": function, "second": second}
+    with commands_of(asked.folder) as desk:
+        found, training = desk.erase_case(named, value, key or new_key()), desk.training
+    lines = [f"case {found['case']} ({found['spoken']}) is erased; only its leaves and proofs stay"]
+    output.answer(found, lines, as_json=asked.as_json, training=training)
+
+
+def _erased(one: ErasedCase) -> str:
+    when = output.moment(one.erased_at or one.decided_at)
+    return f"{one.case}  {one.spoken}  erased whole {when}: {one.ground}, by {one.function} and {one.second}"
+
+
 def _row(row: CaseRow) -> tuple[str, ...]:
     due = f"{output.moment(row.due_at)} {row.due_what}" if row.due_at else ""
     return (
@@ -175,7 +210,12 @@ def _told(items: Iterable[TimelineItem]) -> Iterator[str]:
         yield f"    message {item.message}{', proof kept' if item.proof else ', no proof yet'}"
         yield from (f"    {_receipt(told)}" for told in item.receipts)
         if item.sections:
-            yield "    sections " + ", ".join(f"{name}: {state}" for name, state in item.sections.items())
+            yield "    sections " + ", ".join(_section(name, state) for name, state in item.sections.items())
+
+
+def _section(name: str, state: str) -> str:
+    """Say what may be read; of what was erased only the commitment is left."""
+    return f"[erased, commitment {name}]" if state == ERASED else f"{name}: {state}"
 
 
 def _receipt(told: Told) -> str:

@@ -76,7 +76,8 @@ def named_case(queries: Queries, text: str) -> str:
         spoken = heard(text)
     except FormatRefused:
         raise CaseUnknown("A case is named by its 22 characters, or by the eight that are said aloud.") from None
-    found = [row.case for row in queries.cases() if row.spoken == spoken]
+    erased = [one.case for one in queries.erased_cases() if one.spoken == spoken]
+    found = [*(row.case for row in queries.cases() if row.spoken == spoken), *erased]
     if len(found) > 1:
         raise CaseUnknown("Several cases have this spoken reference; give the id of one.")
     if not found:

@@ -95,6 +95,10 @@ class Running:
         """List who has to be met."""
         return self._ask("GET", "/v1/arrivals")
 
+    def erase_case(self, case: str, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Erase a whole case."""
+        return self._ask("POST", f"/v1/cases/{quote(case)}/erasure", value, key=key)
+
     def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
         """End an alarm."""
         return self._ask("POST", f"/v1/alarms/{alarm}/acknowledgement", value, key=key)

@@ -187,6 +187,9 @@ def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> No
     """
     case = batch.case(request.case)
     sender = opened.statement.sender
+    if _was_erased(batch, request, sender):
+        batch.owe(sender, correspondence.ERASURE_ANSWER, [opened.statement.id])
+        return
     if case is None or not _knows(batch, case, sender):
         return
     pairs = [
@@ -203,6 +206,14 @@ def _erase(batch: Batch, opened: OpenedStatement, request: ErasureRequest) -> No
     if pairs:
         batch.changed(request.case)
     batch.owe(sender, correspondence.ERASURE_ANSWER, [opened.statement.id])
+
+
+def _was_erased(batch: Batch, request: ErasureRequest, sender: str) -> bool:
+    """Say whether this node has erased the whole case, and has told `sender` before that it held something of it."""
+    if not batch.node.vault.is_case_erased(request.case):
+        return False
+    with batch.node.store.reading() as cursor:
+        return any(correspondence.issued(cursor, content_id, sender) for content_id in request.ids)
 
 
 def _keep_view(batch: Batch, sender: str, body: LogView) -> None:

@@ -215,6 +215,9 @@ class Batch:
     def store(self, opened: OpenedMessage, returned_by: str = "") -> None:
         """Make a verified message part of its case, or refuse it; a repeat gets the receipt that was given first."""
         content = opened.content
+        if self.node.vault.is_case_erased(content.case):
+            self._say_again(content)
+            return
         case = self.case(content.case) or self._opened_case(content.case)
         if case.holds(content.id) or content.id in case.refused:
             self._repeat(case, opened)
@@ -281,6 +284,11 @@ class Batch:
             if new:
                 case.receive_sections(content.id, seal_sections(self.node, content.id, new), self.now)
                 self.changed(content.case)
+        self.owe(content.sender, correspondence.RECEIPTS, [content.id])
+
+    def _say_again(self, content: Content) -> None:
+        """A case that was erased whole takes nothing: what was stored stays receipted, what is new cannot be opened."""
+        self.receipt(content.sender, Receipt(content.id, "F", self.now, "cannot-open"))
         self.owe(content.sender, correspondence.RECEIPTS, [content.id])
 
     def receipt(self, recipient: str, wish: Receipt) -> None:

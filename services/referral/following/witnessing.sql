@@ -94,6 +94,10 @@ SELECT COUNT(*), MIN(since) FROM witnessing WHERE proven_at IS NULL;
 -- How far the messages of a case are.
 SELECT content_id, log_index, proven_at FROM witnessing WHERE case_id = :case_id;
 
+-- name: leaves_of_case
+-- The messages of a case as far as the log knows them: their ids, and since when they are held here.
+SELECT content_id, since FROM witnessing WHERE case_id = :case_id ORDER BY since, content_id;
+
 -- name: checkpoint
 -- The checkpoint held.
 SELECT size, root, note FROM checkpoints WHERE origin = :origin;

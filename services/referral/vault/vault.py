@@ -208,6 +208,11 @@ class Vault:
         """Say whether there is or was a key of any case."""
         return bool(self._keyring.names(CASE) or self._keyring.erased_names(CASE))
 
+    def is_case_erased(self, case: str) -> bool:
+        """Say whether the key of this case was destroyed by an erasure."""
+        with self._keyring.reading():
+            return self._keyring.is_erased(CASE, case)
+
     def erase_case(self, case: str) -> None:
         """Destroy the key of a whole case, and record it. Its sections have keys of their own: erase those too."""
         self._keyring.destroy(CASE, (case,))

@@ -172,8 +172,11 @@ async def test_erased_sections_change_no_digest(tmp_path: Path) -> None:
         await it.pass_time(timedelta(days=4))
         node = it.nodes["hu-fp"].node
 
-        assert node.store.load(case).erased
+        gone = [commitment for _, commitment in node.store.load(case).erased]
+        assert gone
         assert replay(node).ok
+        lines = [line.strip() for line in replay(node).lines if "[erased" in line]
+        assert lines == [f"[erased, commitment {commitment}]" for commitment in gone]
         assert replay(node, at=START + timedelta(hours=1)).cases == before
 
 
