@@ -12,12 +12,14 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.encoding import compact
 from contracts.signing import fingerprint, public_signing, sign_bytes
 from contracts.statements import (
     MAX_DAYS,
+    Capabilities,
     Entry,
     EpochKeys,
     Link,
@@ -36,7 +38,7 @@ from referral.errors import ReferralRefusal
 from referral.vault import KeyFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date, datetime
     from pathlib import Path
 
@@ -182,6 +184,10 @@ class Stating:
             raise KeyNotOurs
         return self._keep(directory, Restriction("revocation", None, key, reason), now, identity)
 
+    def declare(self, directory: Directory, body: Capabilities, now: datetime) -> Entry:
+        """Publish what this agency says of itself now."""
+        return self._keep(directory, body, now, self._signing(directory.current_signing(self._agency, now)[1]))
+
     def _signing(self, public: bytes) -> Signer:
         return public, lambda message: self._vault.sign(public, message)
 
@@ -191,6 +197,22 @@ class Stating:
             entry = state(Link(self._network, self._agency, previous, now.replace(microsecond=0)), body, *signers)
             self._own.keep(entry)
         return entry
+
+
+def redeclared(
+    present: Capabilities,
+    changes: Mapping[str, Any],
+    *,
+    phone_24h: str | None = None,
+    weekend: tuple[int, ...] = (),
+    days: tuple[date, ...] = (),
+    zone: str | None = None,
+) -> Capabilities:
+    """Return what an agency declares with changes: what is not given stays, further days off are added."""
+    office = present.calendar
+    closed = tuple(sorted({*office.closed_days, *days}))
+    office = replace(office, weekend=weekend or office.weekend, closed_days=closed, zone=zone or office.zone)
+    return replace(present, calendar=office, phone_24h=phone_24h or present.phone_24h, **changes)
 
 
 def file_identity(path: Path) -> Signer:

@@ -17,6 +17,7 @@ from referral.cli.audit import add_to as add_audit
 from referral.cli.call import USED_WRONGLY, AsJson, Asked, Misused, NodeDir
 from referral.cli.case import add_to as add_cases
 from referral.cli.consent import add_to as add_consents
+from referral.cli.declaring import add_to as add_declaring
 from referral.cli.join import add_to as add_joining
 from referral.cli.keys import add_to as add_keys
 from referral.cli.log import add_to as add_log
@@ -51,6 +52,7 @@ for _add in (
     add_node,
     add_joining,
     add_keys,
+    add_declaring,
     add_cases,
     add_messages,
     add_consents,

@@ -18,6 +18,7 @@ from contracts.encoding import instant_text
 from contracts.network import read_network, root_digest
 from contracts.signing import fingerprint, public_signing
 from processes import PROGRAM, NodeProcess, NotaryProgram, until
+from referral.opening import open_node
 from referral.vault import KeyFile
 
 if TYPE_CHECKING:
@@ -202,6 +203,8 @@ def test_keys_are_rotated_recovered_and_revoked_from_the_command_line(tmp_path: 
             revoke = f"referral key revoke --node ro-ngo --key {first['fingerprint']} --reason key_stolen"
             told(tmp_path, f"{revoke} --identity-key identity.key")
             until(lambda: not signing_keys(tmp_path)[0]["counts"], "the first key counts no more")
+            told(tmp_path, "referral declare --node ro-ngo --phone-24h +40264550199 --closed-day 2026-12-24")
+            until(lambda: "+40264550199" in declared(tmp_path), "the directory holds the new number")
             until(lambda: run(tmp_path, "referral doctor --node ro-ngo").returncode == 0, "epoch keys under a new key")
         assert [one["counts"] for one in signing_keys(tmp_path)] == [False, True, True]
 
@@ -210,6 +213,17 @@ def signing_keys(folder: Path) -> list[dict[str, Any]]:
     """Return the signing keys that the node's directory holds."""
     keys: list[dict[str, Any]] = told(folder, "referral key list --node ro-ngo")["keys"]
     return keys[1:]
+
+
+def declared(folder: Path) -> str:
+    """Return what the log's statements say at the node, as text."""
+    node = open_node(folder / "ro-ngo", KeyFile(folder / "ro-ngo" / "vault.key"), reader=True)
+    try:
+        office = node.me.capabilities
+        return f"{office.phone_24h} {office.calendar.closed_days}"
+    finally:
+        node.store.close()
+        node.vault.close()
 
 
 def change(folder: Path, line: str, many: int) -> None:
