@@ -175,7 +175,7 @@ async def ends(script: Script) -> None:
 async def life_at_risk(script: Script) -> None:
     """What a rescuer needs, to those named one by one; and a consent with a note."""
     script.it.clock.move(at(9, 10, 8))
-    act = {"expires": "2026-09-20", **SECOND}
+    act = {"expires": "2026-12-20", **SECOND}
     named = (SHELTER, HU_IOM)
     await script.send(
         BE,
