@@ -248,6 +248,11 @@ class _Collected:
             self.files[path] = receipt.statement
             self._sign(layout.signature_path(path), receipt.skid, receipt.signature)
             self._add_root(path, receipt.statement)
+        for (agency, silent), said in sorted(self._history.case.silences.get(content.id, {}).items()):
+            path = folder + layout.silence_path(agency, silent)
+            self.files[path] = said.statement
+            self._sign(layout.signature_path(path), said.skid, said.signature)
+            self._add_root(path, said.statement)
         held = layout.SectionsFile(tuple(self._gone(entry)), tuple(self._readable(entry)))
         if held.erased or held.sections:
             self.files[folder + layout.SECTIONS] = layout.write_sections(held)

@@ -34,7 +34,8 @@ class MessageCheck:
 
     Afterwards `content` is what was signed (None where that did not hold), `stored` when each agency stored it by its
     R1, `logged` what the notary's proof says, `roots` what the proofs of its receipts' roots say, `shown` the sections
-    that are here and hold, `gone` the commitments of those that were erased.
+    that are here and hold, `gone` the commitments of those that were erased, `unrooted` the receipts and silences of
+    which it is not here how they were logged.
     """
 
     ground: Ground
@@ -45,6 +46,7 @@ class MessageCheck:
     content: Content | None = None
     stored: dict[str, datetime] = field(default_factory=dict)
     roots: list[tlog.Logged] = field(default_factory=list)
+    unrooted: list[str] = field(default_factory=list)
     logged: tlog.Logged | None = None
     shown: list[Section] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -58,6 +60,7 @@ class MessageCheck:
         self.content = content
         if not self.ground.case.section:
             self._receipts(content)
+            self._silences(content)
         self._proof(content)
         self._sections(content)
         self._guards(content)
@@ -76,7 +79,7 @@ class MessageCheck:
         known = {layout.CONTENT, layout.SIGNATURE, layout.PROOF, layout.SECTIONS}
         disclosed = bool(self.ground.case.section)
         for name in sorted(self.files.keys() - known):
-            if disclosed or layout.receipt_of(name) is None:
+            if disclosed or (layout.receipt_of(name) is None and layout.silence_of(name) is None):
                 self._say(FAILS, "form", f"{name} is no part of a {'disclosure' if disclosed else 'bundle'}.")
 
     # -- content and signature ---------------------------------------------------------------------------------------
@@ -166,11 +169,11 @@ class MessageCheck:
                 NOTE, "content", "This version of the procedure cannot read it; it takes no part in the standing."
             )
 
-    def _undecided(self, key: SigningKey, whose: str) -> None:
+    def _undecided(self, key: SigningKey, whose: str, check: str) -> None:
         """Say of a key that may not be relied on now that nobody can tell yet whether it might then (sealing.md 3)."""
         if not key.valid:
             sentence = f"{whose} was suspended or revoked; whether that came before this signature is undecided."
-            self._say(MISSING, "receipt", sentence)
+            self._say(MISSING, check, sentence)
 
     # -- receipts ----------------------------------------------------------------------------------------------------
 
@@ -195,17 +198,26 @@ class MessageCheck:
                     self._say(MISSING, "receipt", f"There is none of {one.agency}.")
 
     def _unpaired(self) -> None:
-        """A signature without its statement proves nothing."""
+        """A signature without its statement proves nothing, and neither does a root."""
         for name in sorted(self.files):
-            found = layout.receipt_of(name)
-            statement = "" if found is None else layout.receipt_path(*found)
-            if statement and statement not in self.files and statement not in self.faulted:
-                self._say(FAILS, "receipt", f"{name} belongs to a statement that is not here.")
+            receipt, silence = layout.receipt_of(name), layout.silence_of(name)
+            if receipt is not None:
+                self._check_paired(name, layout.receipt_path(*receipt), "receipt")
+            elif silence is not None:
+                self._check_paired(name, layout.silence_path(*silence), "silence")
+
+    def _check_paired(self, name: str, statement: str, check: str) -> None:
+        if statement not in self.files and statement not in self.faulted:
+            self._say(FAILS, check, f"{name} belongs to a statement that is not here.")
 
     def _receipt(self, content: Content, agency: str, stage: str) -> Receipt | None:
         """Return a receipt whose signature holds and that is about this message."""
-        raw = self.files[layout.receipt_path(agency, stage)]
-        signed = self._raw(layout.signature_path(layout.receipt_path(agency, stage)), "receipt")
+        statement = self._stated(layout.receipt_path(agency, stage), "receipt", agency, f"{agency}'s {stage}")
+        return None if statement is None else self._about(content, statement, agency, stage)
+
+    def _stated(self, name: str, check: str, agency: str, whose: str) -> node_statement.NodeStatement | None:
+        """Return a node statement whose signature holds and is that of an agency."""
+        raw, signed = self.files[name], self._raw(layout.signature_path(name), check)
         if signed is None:
             return None
         try:
@@ -214,16 +226,16 @@ class MessageCheck:
             verify(key.key, NODE_STATEMENT, self.ground.root.name, given.skid, raw, signature=given.signature)
             statement = node_statement.read(raw)
         except (UnknownKey, SignatureRefused):
-            self._say(FAILS, "receipt", f"The signature of {agency}'s {stage} does not hold.")
+            self._say(FAILS, check, f"The signature of {whose} does not hold.")
             return None
         except FormatRefused as refused:
-            self._say(FAILS, "receipt", f"{agency}'s {stage} is not of its form. {refused.detail}")
+            self._say(FAILS, check, f"{whose} is not of its form. {refused.detail}")
             return None
         if (statement.sender, statement.network) != (key.agency, self.ground.root.name) or key.agency != agency:
-            self._say(FAILS, "receipt", f"{agency}'s {stage} was signed by another agency or for another network.")
+            self._say(FAILS, check, f"{whose} was signed by another agency or for another network.")
             return None
-        self._undecided(key, f"The key of {agency}'s {stage}")
-        return self._about(content, statement, agency, stage)
+        self._undecided(key, f"The key of {whose}", check)
+        return statement
 
     def _about(
         self, content: Content, statement: node_statement.NodeStatement, agency: str, stage: str
@@ -254,12 +266,45 @@ class MessageCheck:
         if account.late:
             self._say(NOTE, "receipt", f"{agency} refused or lost it first and stored it later.")
 
+    # -- silence -----------------------------------------------------------------------------------------------------
+
+    def _silences(self, content: Content) -> None:
+        """Check what was stated of agencies that did not decide in time."""
+        for name in sorted(self.files):
+            found = layout.silence_of(name)
+            if found is None or name != layout.silence_path(*found):
+                continue
+            agency, silent = found
+            whose = f"{agency}'s statement of {silent}'s silence"
+            statement = self._stated(name, "silence", agency, whose)
+            if statement is None or not self._of_silence(content, statement, silent, whose):
+                continue
+            self._rooted(name, whose)
+
+    def _of_silence(self, content: Content, statement: node_statement.NodeStatement, silent: str, whose: str) -> bool:
+        """Say whether the sender of this message says it, to one whom the message asked, of this message."""
+        body = statement.body
+        asked = {one.agency for one in content.audience}
+        if statement.sender != content.sender or statement.recipient != silent or silent not in asked:
+            self._say(FAILS, "silence", f"{whose} is not between the sender of this message and one it asked.")
+            return False
+        if not isinstance(body, node_statement.Silence) or (body.case, body.content) != (content.case, content.id):
+            self._say(FAILS, "silence", f"{whose} does not speak of this message.")
+            return False
+        if content.respond_by is not None and body.respond_by != content.respond_by:
+            self._say(FAILS, "silence", f"{whose} names another time than this message.")
+            return False
+        until, warned = instant_text(body.respond_by), instant_text(body.warned_at)
+        self._say(
+            HOLDS, "silence", f"No decision of {silent} by {until}, warned at {warned}: {content.sender} says so."
+        )
+        return True
+
     def _rooted(self, name: str, whose: str) -> None:
         """Lead a signed statement to the root of its hour, and that to the log; what is not here is missing."""
         way, proof = self.files.get(layout.logged_path(name)), self.files.get(layout.logged_proof_path(name))
         if way is None or proof is None:
-            if not {layout.logged_path(name), layout.logged_proof_path(name)} & self.faulted:
-                self._say(MISSING, "receipt log", f"{whose} is not shown to be in the log.")
+            self.unrooted.append(whose)
             return
         try:
             found = layout.read_logged(way)

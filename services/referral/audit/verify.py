@@ -158,6 +158,7 @@ def _messages(bag: Bag, ground: Ground, checks: list[MessageCheck]) -> Iterator[
         yield from check.findings
     yield from _one_log(checks)
     yield from _witnesses(ground, checks)
+    yield from _unrooted(ground.case, checks)
     if ground.case.section:
         yield _disclosed(ground.case)
         return
@@ -206,6 +207,14 @@ def _witnesses(ground: Ground, checks: Iterable[MessageCheck]) -> Iterator[Findi
     names = ", ".join(sorted({name for one in witnessed for name in one.witnesses})) or "nobody"
     sentence = f"{len(witnessed)} of {len(proven)} proofs are witnessed, by {names}; the others say logged."
     yield Finding(NOTE, "witnesses", ground.root.log.origin, sentence)
+
+
+def _unrooted(case: CaseFile, checks: Iterable[MessageCheck]) -> Iterator[Finding]:
+    """Say of how many receipts and silences it is not shown that they were logged in their hour."""
+    many = sum(len(check.unrooted) for check in checks)
+    if many:
+        sentence = f"{many} of the statements here are not shown to be in the log with the receipts of their hour."
+        yield Finding(MISSING, "receipt log", f"case {case.case}", sentence)
 
 
 def _disclosed(case: CaseFile) -> Finding:

@@ -78,6 +78,20 @@ class ReceiptHeld:
 
 
 @dataclass(frozen=True, slots=True)
+class SilenceHeld:
+    """A statement of `agency` that no decision of `silent` came by a time, after a warning, and its signed bytes."""
+
+    agency: str
+    silent: str
+    respond_by: datetime
+    warned_at: datetime
+    recorded_at: datetime
+    statement: bytes
+    skid: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """A section that was erased here, on which ground, when."""
 
@@ -99,6 +113,7 @@ class Refused:
 class _State:
     entries: dict[str, Entry] = field(default_factory=dict)
     receipts: dict[str, dict[tuple[str, str], ReceiptHeld]] = field(default_factory=dict)
+    silences: dict[str, dict[tuple[str, str], SilenceHeld]] = field(default_factory=dict)
     refused: dict[str, Refused] = field(default_factory=dict)
     erased: dict[tuple[str, str], Erased] = field(default_factory=dict)
 
@@ -205,6 +220,33 @@ class Case(BaseAggregate[UUID]):
                 )
                 aggregate.receipts.setdefault(content, {})[self.agency, self.stage] = held
 
+    class SilenceRecorded(Event):
+        """It was stated that no decision on a message came in time: by this agency, or about it."""
+
+        TOPIC = "case/silence-recorded/1"
+        content_id: str
+        agency: str
+        silent: str
+        respond_by: datetime
+        warned_at: datetime
+        statement: bytes
+        skid: str
+        signature: bytes
+
+        def apply(self, aggregate: Case) -> None:
+            """Keep the first statement of each agency about each other."""
+            held = SilenceHeld(
+                agency=self.agency,
+                silent=self.silent,
+                respond_by=self.respond_by,
+                warned_at=self.warned_at,
+                recorded_at=self.timestamp,
+                statement=self.statement,
+                skid=self.skid,
+                signature=self.signature,
+            )
+            aggregate.silences.setdefault(self.content_id, {}).setdefault((self.agency, self.silent), held)
+
     class SectionErased(Event):
         """A section's key was destroyed; its commitment stays."""
 
@@ -241,6 +283,11 @@ class Case(BaseAggregate[UUID]):
         return self._state.receipts
 
     @property
+    def silences(self) -> dict[str, dict[tuple[str, str], SilenceHeld]]:
+        """Statements that no decision came, by content id, then by (who says it, who was silent)."""
+        return self._state.silences
+
+    @property
     def refused(self) -> dict[str, Refused]:
         """Contents that were refused, by their id."""
         return self._state.refused
@@ -269,6 +316,7 @@ class Case(BaseAggregate[UUID]):
             self._state,
             entries=dict(self.entries),
             receipts={name: dict(held) for name, held in self.receipts.items()},
+            silences={name: dict(held) for name, held in self.silences.items()},
             refused=dict(self.refused),
             erased=dict(self.erased),
         )
@@ -282,6 +330,10 @@ class Case(BaseAggregate[UUID]):
     def receipt(self, content_id: str, agency: str, stage: str) -> ReceiptHeld | None:
         """Return the receipt of this stage that `agency` gave for the message, if it did."""
         return self.receipts.get(content_id, {}).get((agency, stage))
+
+    def silence(self, content_id: str, agency: str, silent: str) -> SilenceHeld | None:
+        """Return what `agency` stated of the silence of another about a message, if it did."""
+        return self.silences.get(content_id, {}).get((agency, silent))
 
     def says_more(self, agency: str, receipt: Receipt) -> bool:
         """Say whether a receipt of `agency` adds to what it said: a repeat does not; a loss does, and what ends it."""
@@ -341,6 +393,22 @@ class Case(BaseAggregate[UUID]):
             signature=receipt.signature,
             timestamp=receipt.recorded_at,
         )
+
+    def record_silence(self, content_id: str, held: SilenceHeld) -> None:
+        """Record a statement that no decision came, unless it was stated before."""
+        if self.silence(content_id, held.agency, held.silent) is None:
+            self.trigger_event(
+                self.SilenceRecorded,
+                content_id=content_id,
+                agency=held.agency,
+                silent=held.silent,
+                respond_by=held.respond_by,
+                warned_at=held.warned_at,
+                statement=held.statement,
+                skid=held.skid,
+                signature=held.signature,
+                timestamp=held.recorded_at,
+            )
 
     def erase_section(self, content_id: str, commitment: str, erased: Erased) -> None:
         """Record that a section's key is gone."""

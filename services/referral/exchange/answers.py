@@ -25,7 +25,7 @@ from contracts.node_statement import (
 )
 from contracts.receipts import STORED, Receipts
 from referral.casework.case import Erased, ReceiptHeld
-from referral.exchange import correspondence
+from referral.exchange import correspondence, silences
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.deliveries import NO_RECEIPT, SQL, seconds
 from referral.exchange.erasures import WITHDRAWN, answered
@@ -68,6 +68,7 @@ def answer(batch: Batch, opened: OpenedStatement) -> None:
         case Silence() as body:
             if _shares(batch, opened.statement.sender, body.case):
                 _alarm(batch, SILENCE, body.case, opened.statement.sender)
+                silences.keep(batch, opened, body)
         case LogView() as body:
             _keep_view(batch, opened.statement.sender, body)
 

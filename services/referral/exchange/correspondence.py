@@ -50,6 +50,7 @@ SYNC: Final = "sync"
 ERASURE_REQUEST: Final = "erasure-request"
 ERASURE_ANSWER: Final = "erasure-answer"
 LOG_VIEW: Final = "log-view"
+SILENCE: Final = "silence"
 RETURNED_AT_ONCE: Final = 160_000  # bytes of contents and sections in one statement, as base64url within an envelope
 AROUND_CONTENT: Final = 256  # bytes of a returned content besides its own: names, key statement, signature
 AROUND_SECTION: Final = 256  # bytes of a section besides its body, or of what is left of one
@@ -122,6 +123,8 @@ def _body(node: Node, cursor: Cursor, one: Due) -> Iterator[Said]:
             yield from _asked(node, cursor, case)
         case "erasure-answer":
             yield _answer(case, rest)
+        case "silence":
+            yield from _silence(node, one.recipient, case, rest[0])
 
 
 def _shown(node: Node, cursor: Cursor, size: int) -> Iterator[LogView]:
@@ -139,6 +142,14 @@ def _asked(node: Node, cursor: Cursor, statement: str) -> Iterator[bytes]:
         case, *ids = json.loads(subject)
         if to_erase(node, case, recipient).issuperset(ids):
             yield raw
+
+
+def _silence(node: Node, recipient: str, case: str, content_id: str) -> Iterator[bytes]:
+    """Yield what was stated of the recipient's silence, as it was signed then."""
+    history = node.history(case)
+    said = None if history is None else history.case.silence(content_id, node.agency, recipient)
+    if said is not None:
+        yield said.statement
 
 
 def _answer(request: str, rest: list[str]) -> ErasureAnswer:

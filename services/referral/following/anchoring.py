@@ -44,7 +44,7 @@ PAUSE: Final = timedelta(seconds=5)  # between two looks for a checkpoint that h
 PAGE: Final = 1000
 AT_ONCE: Final = 16
 NAME: Final = re.compile(r"([1-9][0-9]{0,8})\.json")
-TOPICS: Final = (Case.ReceiptRecorded.TOPIC,)
+TOPICS: Final = (Case.ReceiptRecorded.TOPIC, Case.SilenceRecorded.TOPIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ def to_log(cursor: Cursor, raw: bytes) -> None:
 
 def _apply(cursor: Cursor, page: list[Stored]) -> None:
     for stored in page:
-        if isinstance(stored.event, Case.ReceiptRecorded):
+        if isinstance(stored.event, Case.ReceiptRecorded | Case.SilenceRecorded):
             to_log(cursor, stored.event.statement)
 
 

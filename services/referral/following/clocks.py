@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from contracts.node_statement import Silence
 from referral.casework.calendar import when_open
 from referral.casework.case import Case, Erased
 from referral.casework.history import History
 from referral.casework.intent import Intent
 from referral.errors import NotMember, NotNow, ReasonMissing, RuleBroken
+from referral.exchange import silences
 from referral.exchange.alarms import end_alarm, raise_alarm, standing_alarms, was_acknowledged
 from referral.exchange.deliveries import seconds
 from referral.exchange.holdings import open_sections, to_erase
@@ -57,6 +59,8 @@ NOT_ALERTED: Final = "arrival-overdue"
 NOT_ARRIVED: Final = "not-arrived"
 NOT_DEPARTED: Final = "departure-unreported"
 ERASE: Final = "erase"
+SILENCE: Final = "silence"
+AFTER_WARNING: Final = timedelta(days=1)  # from the warning to the statement that no decision came
 BREACH: Final = "breach"
 PARKED_FACT: Final = "parked-fact"
 CLOCK_FAILED: Final = "clock-failed"
@@ -128,7 +132,10 @@ class Clocks:
         clock = history.standing.at(FAR, {one: at + pause for one, at in arrivals.items()})
         for deadline in clock.overdue:
             if deadline.what != ARRIVAL:
-                yield Ring(history.case.case, deadline.what, deadline.subject, self._told_at(history, deadline))
+                told = self._told_at(history, deadline)
+                yield Ring(history.case.case, deadline.what, deadline.subject, told)
+                if deadline.what == "answer" and _silent(self._node, history, deadline):
+                    yield Ring(history.case.case, SILENCE, deadline.subject, told + AFTER_WARNING)
         if self._node.agency in history.standing.members():
             yield from self._expected(history, clock, arrivals)
         yield from self._silent_missions(history, arrivals)
@@ -222,7 +229,7 @@ class Clocks:
     def _attempt(self, ring: Ring, now: datetime) -> bool:
         """Ring; what cannot be carried out now is tried again in a while, a person is told, and the others ring."""
         try:
-            self._ring(ring, now)
+            rung = self._ring(ring, now)
         except Exception as error:
             if is_machine_fault(error):
                 raise
@@ -231,7 +238,7 @@ class Clocks:
             return False
         with self._node.store.transaction() as cursor:
             end_alarm(cursor, CLOCK_FAILED, ring.case, ring.what, now)
-        return True
+        return rung
 
     def next_at(self) -> datetime | None:
         """Return when the next clock rings."""
@@ -239,7 +246,10 @@ class Clocks:
             row = cursor.execute(SQL["next"]).fetchone()
         return None if row is None or row[0] is None else datetime.fromtimestamp(row[0], UTC)
 
-    def _ring(self, ring: Ring, now: datetime) -> None:
+    def _ring(self, ring: Ring, now: datetime) -> bool:
+        """Do what the row asks for; return False where it is too early for that."""
+        if ring.what == SILENCE:
+            return self._state_silence(ring, now)
         if ring.what == NOT_ALERTED:
             self._alert(ring, now)
         elif ring.what == ERASE:
@@ -250,6 +260,32 @@ class Clocks:
                 # A breach happens once: where the clocks are built again, a person need not look at it again.
                 if code != BREACH or not was_acknowledged(cursor, code, ring.case, ring.subject):
                     raise_alarm(cursor, code, ring.case, ring.subject, now)
+        return True
+
+    def _state_silence(self, ring: Ring, now: datetime) -> bool:
+        """State that no decision came, once a person here has been warned for a day; partners' clocks warn them too."""
+        with self._node.store.reading() as cursor:
+            warned = [
+                alarm.since
+                for alarm in standing_alarms(cursor, ring.case)
+                if (alarm.code, alarm.subject) == (CODES["answer"], ring.subject)
+            ]
+        if not warned or now < warned[0] + AFTER_WARNING:
+            return False
+        case = self._node.case(ring.case)
+        if case is None:
+            return True
+        history = History(case, self._node.procedure)
+        waiting = [
+            one for one in history.standing.at(now).overdue if (one.what, one.subject) == ("answer", ring.subject)
+        ]
+        for deadline in waiting:
+            body = Silence(ring.case, ring.subject, deadline.until, warned[0])
+            try:
+                silences.state(self._node, case, body, _silent(self._node, history, deadline), now)
+            except Conflict:
+                return False  # the case has changed meanwhile; the answer may be there
+        return True
 
     def _alert(self, ring: Ring, now: datetime) -> None:
         """Nobody has confirmed the arrival: alarm a person here, and tell all members unless another node has."""
@@ -298,6 +334,16 @@ class Clocks:
                     raise
             else:
                 return
+
+
+def _silent(node: Node, history: History, deadline: Deadline) -> list[str]:
+    """Return of whose silence about a message of ours nothing was stated yet."""
+    entry = history.entry(deadline.subject)
+    if entry is None or not entry.ours:
+        return []
+    # Who has not decided on an invitation yet is no carrier, and the deadline names nobody.
+    asked = [one.agency for one in entry.content.audience if one.agency in deadline.waits_for or not deadline.waits_for]
+    return [one for one in asked if history.case.silence(deadline.subject, node.agency, one) is None]
 
 
 def erase_shut(node: Node, case: Case, now: datetime) -> int:

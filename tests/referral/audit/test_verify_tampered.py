@@ -70,7 +70,8 @@ def test_a_changed_content_does_not_hold_even_when_the_manifests_are_made_again(
     seal_again(folder)
 
     assert failing(verify(folder)) == [("content", made.messages[1])]
-    assert said(verify(folder), "missing") == [("standing", "Not folded again, because a message above does not hold.")]
+    standing = ("standing", "Not folded again, because a message above does not hold.")
+    assert [one for one in said(verify(folder), "missing") if one[0] != "receipt log"] == [standing]
 
 
 @pytest.mark.parametrize("field", ["digest", "document"])
