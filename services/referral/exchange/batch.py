@@ -34,7 +34,7 @@ from referral.casework.history import History
 from referral.exchange import answers, correspondence
 from referral.exchange import riders as riding
 from referral.exchange.alarms import end_alarm, raise_alarm
-from referral.exchange.deliveries import SQL, seconds
+from referral.exchange.deliveries import APART, SQL, seconds
 from referral.exchange.holdings import seal_sections
 from referral.exchange.named import names_unknown
 from referral.exchange.owed import owed_to
@@ -319,6 +319,7 @@ class Batch:
     def heard(self, agency: str, sent_at: datetime) -> None:
         """A partner lives: what it has not acknowledged goes out once more."""
         row = {"agency": agency, "sent_at": seconds(sent_at), "now": seconds(self.now), "at": seconds(self.now)}
+        row["apart"] = int(APART.total_seconds())
         self.write(lambda cursor: _run(cursor, "sign_of_life", **row))
         self.write(lambda cursor: _run(cursor, "heard", **row))
 

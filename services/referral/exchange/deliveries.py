@@ -32,6 +32,7 @@ URGENCY: Final = {"emergency": 0, "urgent": 1, "normal": 2}
 PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (2, 15, 60, 360, 1440))
 EMERGENCY: Final = timedelta(minutes=15)  # until a missing receipt is late (domain.md 1.8)
 URGENT: Final = timedelta(hours=4)
+APART: Final = timedelta(minutes=10)  # between copies that a partner's envelopes bring about
 NO_RECEIPT: Final = "no-receipt"
 JITTER: Final = 10  # percent, at most, earlier
 
@@ -159,4 +160,5 @@ class Deliveries:
                 history = self._node.history(case)
                 entry = history.entry(content_id) if history is not None else None
                 late = self._late(entry, event.agency, event.timestamp) if entry is not None else event.timestamp
-                cursor.execute(SQL["reopen_delivery"], row | {"alarm_at": seconds(late)})
+                again = {"alarm_at": seconds(late), "apart": int(APART.total_seconds())}
+                cursor.execute(SQL["reopen_delivery"], row | again)

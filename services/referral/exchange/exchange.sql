@@ -141,8 +141,8 @@ WHERE content_id = :content_id AND recipient = :recipient AND state = 'waiting' 
   AND last_copy_at IS NOT NULL;
 
 -- name: reopen_delivery
--- The recipient lost what it had receipted: send it again, at most once in ten minutes however often it says so.
-UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = MAX(:at, COALESCE(last_copy_at + 600, 0)),
+-- The recipient lost what it had receipted: send it again, as seldom as any further copy however often it says so.
+UPDATE deliveries SET state = 'waiting', ended_at = NULL, next_at = MAX(:at, COALESCE(last_copy_at + :apart, 0)),
     alarm_at = :alarm_at
 WHERE content_id = :content_id AND recipient = :recipient;
 
@@ -180,10 +180,10 @@ WHERE content_id = :content_id AND recipient = :recipient;
 UPDATE deliveries SET next_at = :next_at WHERE content_id = :content_id AND recipient = :recipient;
 
 -- name: sign_of_life
--- The partner lives and has not acknowledged our last copy: one more, at most one in ten minutes.
+-- The partner lives and has not acknowledged our last copy: one more, at most one in ten minutes (`apart`).
 UPDATE deliveries SET next_at = :now
 WHERE recipient = :agency AND state = 'waiting' AND last_copy_at IS NOT NULL
-  AND last_copy_at < :sent_at AND last_copy_at <= :now - 600 AND next_at > :now;
+  AND last_copy_at < :sent_at AND last_copy_at <= :now - :apart AND next_at > :now;
 
 -- name: resend_all
 -- The broker was reset: whatever waits goes out again at once.
