@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.content import spoken_reference
-from contracts.receipts import Receipt, ReceiptContradicts, issue
+from contracts.receipts import FAILED, STORED, Receipt, ReceiptContradicts, issue
 from contracts.refusal import Refusal
 from contracts.sections import read_section
 from referral.audit.reads import Read, ReadLog, reads_of
@@ -36,7 +36,7 @@ from referral.turns import Turns
 from referral.vault.errors import CaseErased
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from contracts.content import Section
@@ -80,12 +80,23 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a recipient has said of a message."""
+    """What a recipient has said of a message; `late` where it stored what it had refused or lost first."""
 
     agency: str
     stage: str
     reason: str
     at: datetime
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A signed statement that no decision on a message came: whose word of whose silence, by when, warned when."""
+
+    agency: str
+    silent: str
+    respond_by: datetime
+    warned_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +129,7 @@ class TimelineItem:
     receipts: list[Told]
     proof: bool
     sections: dict[str, str]
+    silences: list[Silent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +353,13 @@ class Queries:
             rule=verdict.rule if verdict is not None else "",
             flags=list(history.standing.flags.get(content.id, ())),
             signature=self._node.worth(entry.skid, content.id).value,
-            receipts=[Told(one.agency, one.stage, one.reason, one.at) for one in told.values()],
+            receipts=_told((one.agency, one.stage, one.reason, one.at) for one in told.values()),
             proof=proof_file(self._proofs, content.id).exists(),
             sections=self.sections(history, entry),
+            silences=[
+                Silent(one.agency, one.silent, one.respond_by, one.warned_at)
+                for one in history.case.silences.get(content.id, {}).values()
+            ],
         )
 
     def _register_item(self, cursor: Cursor, row: Any) -> RegisterItem:
@@ -359,7 +375,7 @@ class Queries:
             sent_at=_time(sent_at),
             recorded_at=_moment(recorded_at),
             reason=reason,
-            receipts=[Told(agency, stage, why, _moment(at)) for agency, stage, why, at in receipts],
+            receipts=_told((agency, stage, why, _moment(at)) for agency, stage, why, at in receipts),
             proof=proof_file(self._proofs, message).exists(),
         )
 
@@ -411,6 +427,16 @@ class Queries:
         with self._node.store.reading() as cursor:
             rows = cursor.execute(DELIVERIES["deliveries_of_case"], {"case_id": case}).fetchall()
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _told(said: Iterable[tuple[str, str, str, datetime]]) -> list[Told]:
+    """Return what recipients have said, and of each storing whether something else was said first."""
+    words = list(said)
+    failed = {agency: at for agency, stage, _, at in words if stage == FAILED}
+    return [
+        Told(agency, stage, why, at, late=stage == STORED and agency in failed and failed[agency] < at)
+        for agency, stage, why, at in words
+    ]
 
 
 def _case_row(row: Any) -> CaseRow:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from referral.api.shapes import StandingOut
     from referral.erasing import ErasedCase
-    from referral.queries import CaseRow, TimelineItem, Told
+    from referral.queries import CaseRow, Silent, TimelineItem, Told
 
 CaseName = Annotated[str, typer.Argument(metavar="CASE", help="The case's id, or its spoken reference.")]
 ERASED = "erased"  # as the queries say it of a section
@@ -209,6 +209,7 @@ def _told(items: Iterable[TimelineItem]) -> Iterator[str]:
         yield f"    from {item.sender} ({item.role}, {item.function}) to {', '.join(item.recipients) or output.NOTHING}"
         yield f"    message {item.message}{', proof kept' if item.proof else ', no proof yet'}"
         yield from (f"    {_receipt(told)}" for told in item.receipts)
+        yield from (f"    {_silence(said)}" for said in item.silences)
         if item.sections:
             yield "    sections " + ", ".join(_section(name, state) for name, state in item.sections.items())
 
@@ -218,9 +219,15 @@ def _section(name: str, state: str) -> str:
     return f"[erased, commitment {name}]" if state == ERASED else f"{name}: {state}"
 
 
+def _silence(said: Silent) -> str:
+    until, warned = output.moment(said.respond_by), output.moment(said.warned_at)
+    return f"silence: no decision of {said.silent} by {until}, warned at {warned}, says {said.agency}"
+
+
 def _receipt(told: Told) -> str:
     words = {"R1": "stored by", "R3": "opened by"}
-    said = f"{words.get(told.stage, told.stage)} {told.agency} {output.moment(told.at)}"
+    late = " late, after it was refused or lost" if told.late else ""
+    said = f"{words.get(told.stage, told.stage)} {told.agency} {output.moment(told.at)}{late}"
     return said if not told.reason else f"{said}: {told.reason}"
 
 

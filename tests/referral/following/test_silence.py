@@ -117,3 +117,15 @@ async def test_who_is_asked_nothing_states_no_silence(tmp_path: Path) -> None:
         answer(town.it, case)
         await town.it.pass_time(40 * DAY)
         assert held(town, "hu-fp", case) == []
+
+
+async def test_the_timeline_of_both_sides_says_so(tmp_path: Path) -> None:
+    async with logged_town(tmp_path) as town:
+        case, message = await asked(town)
+        await town.it.pass_time(4 * DAY)
+        for agency in ("be-fp", "hu-fp"):
+            said = {one.message: one.silences for one in town.it.nodes[agency].queries.timeline(case)}
+            [silent] = said.pop(message)
+            assert (silent.agency, silent.silent) == ("be-fp", "hu-fp")
+            assert silent.respond_by <= silent.warned_at
+            assert not any(said.values())
