@@ -20,6 +20,7 @@ TABLES = (
     ("open", "Open"),
     ("consent", "Consent"),
     ("withdraw", "Withdraw"),
+    ("erase", "Erase"),
     ("send", "Send"),
     ("sections", "SectionPart"),
     ("reasons", "Reason"),

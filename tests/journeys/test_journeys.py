@@ -25,6 +25,7 @@ def test_all_the_stories_are_there() -> None:
         "accept-crosses-withdrawal",
         "alert-resolved",
         "bed-lost",
+        "case-erased",
         "clarified-twice",
         "clocks-six-hours-apart",
         "declined-then-another",

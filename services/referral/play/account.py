@@ -19,7 +19,7 @@ from referral.exchange.alarms import standing_alarms
 from referral.following.arrivals import arrival_times
 from referral.following.clocks import GRACE
 from referral.following.proofs import proof_file
-from referral.queries import READ, Queries
+from referral.queries import ERASED, READ, Queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +37,14 @@ STORED = "R1"
 
 @dataclass(frozen=True, slots=True)
 class MessageHeld:
-    """A message as an agency holds it: which sections it can open, which rules were noted, whose R1 it has."""
+    """A message as an agency holds it: what it can open, what was erased (commitments), rules noted, R1s."""
 
     id: str
     kind: str
     sender: str
     sent_at: datetime
     readable: tuple[str, ...]
+    erased: tuple[str, ...]
     guards: Mapping[str, str]
     relies_on: tuple[str, ...]
     stored_by: tuple[str, ...]
@@ -125,13 +126,15 @@ def _deadline(deadline: Deadline) -> str:
 
 def _message(queries: Queries, proofs: Path, history: History, entry: Entry) -> MessageHeld:
     content = entry.content
+    sections = queries.sections(history, entry)
     receipts = history.case.receipts.get(content.id, {})
     return MessageHeld(
         id=content.id,
         kind=content.kind,
         sender=content.sender,
         sent_at=content.sent_at,
-        readable=tuple(sorted(name for name, state in queries.sections(history, entry).items() if state == READ)),
+        readable=tuple(sorted(name for name, state in sections.items() if state == READ)),
+        erased=tuple(sorted(name for name, state in sections.items() if state == ERASED)),
         guards={str(guard["rule"]): str(guard["result"]) for guard in content.guards},
         relies_on=content.consents,
         stored_by=tuple(sorted({agency for agency, stage in receipts if stage == STORED})),
@@ -160,10 +163,10 @@ def digest_from_events(node: Node, case_id: str) -> str:
 
 
 def cases_held(node: Node) -> int:
-    """Return how many cases the agency holds."""
+    """Return how many cases the agency holds; one that it has erased whole it holds no more."""
     held, page = 0, node.store.events_after(0, topics=(Case.Opened.TOPIC,))
     while page:
-        held += len(page)
+        held += sum(isinstance(one.event, Case.Opened) for one in page)
         page = node.store.events_after(page[-1].position, topics=(Case.Opened.TOPIC,))
     return held
 

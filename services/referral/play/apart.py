@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from referral.audit.report import Report
     from referral.desk import ConsentForm
+    from referral.erasing import Erasure
     from referral.node import Node
     from referral.play.account import Account
     from referral.play.clock import StageClock
@@ -155,6 +156,11 @@ class ApartPlayer:
         """Record that a consent is withdrawn."""
         path = f"/v1/cases/{case}/consents/{agency}/withdrawal"
         return Sent.of(self._ask("POST", path, {"person": person}, key=key))
+
+    async def erase_case(self, wish: Erasure, key: str) -> None:
+        """Erase a whole case at this node."""
+        said = {"ground": wish.ground, "function": wish.function, "second": wish.second}
+        self._ask("POST", f"/v1/cases/{wish.case}/erasure", said, key=key)
 
     async def read_section(
         self, case: str, message: str, section: str, function: str, purpose: str

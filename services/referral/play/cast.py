@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from referral.audit.report import Report
     from referral.desk import ConsentForm, Sent
+    from referral.erasing import Erasure
     from referral.exchange.broker import Broker
     from referral.following.proofs import LogClient
     from referral.node import Node
@@ -54,6 +55,9 @@ class Player(Protocol):
 
     async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Sent:
         """Record that a consent is withdrawn."""
+
+    async def erase_case(self, wish: Erasure, key: str) -> None:
+        """Erase a whole case at this node."""
 
     async def read_section(
         self, case: str, message: str, section: str, function: str, purpose: str
@@ -136,6 +140,10 @@ class HousePlayer:
     async def withdraw_consent(self, case: str, agency: str, person: int, key: str) -> Sent:
         """Record that a consent is withdrawn."""
         return self.wired.desk.withdraw_consent(case, agency, person=person, key=key, principal=PRINCIPAL)
+
+    async def erase_case(self, wish: Erasure, key: str) -> None:
+        """Erase a whole case at this node."""
+        self.wired.desk.erase_case(wish, key=key, principal=PRINCIPAL)
 
     async def read_section(
         self, case: str, message: str, section: str, function: str, purpose: str

@@ -25,12 +25,12 @@ from referral.play.refusal import JourneyRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from referral.play.journey import Consent, Expectation, Fault, Journey, Open, Read, Send, Wait, Withdraw
+    from referral.play.journey import Consent, Erase, Expectation, Fault, Journey, Open, Read, Send, Wait, Withdraw
 
 LONGEST: Final = timedelta(days=400)
 FURTHEST_CLOCK: Final = timedelta(hours=48)
 YEARS: Final = range(2000, 2200)
-REFUSABLE: Final = ("open", "consent", "withdraw", "send", "read")
+REFUSABLE: Final = ("open", "consent", "withdraw", "erase", "send", "read")
 VERDICTS: Final = ("flagged", "void", "pending", "parked", "refused")
 _SOME_ID: Final = "A" * 43
 _DEADLINE = re.compile(r"(answer|voice|arrival|limit):.+")
@@ -197,6 +197,12 @@ class _Story:
         self._check_actor("withdraw.by", withdrawn.by)
         self._check_agency("withdraw.agency", withdrawn.agency)
         self._add_label("withdraw.label", step, withdrawn.label)
+
+    def erase(self, _step: Step, erased: Erase) -> None:
+        """A case is erased whole."""
+        self._check_actor("erase.by", erased.by)
+        for field in ("function", "second"):
+            self._check_word(f"erase.{field}", getattr(erased, field), self._table.functions, "function")
 
     def send(self, step: Step, sent: Send) -> None:
         """A message is sent."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.encoding import instant_text
 from contracts.refusal import Refusal
 from referral.desk import ConsentForm
+from referral.erasing import Erasure
 from referral.play import bodies
 from referral.play.account import cases_held, messages_named
 from referral.play.expectations import Names, differences
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from referral.desk import Sent
     from referral.play.account import Account
     from referral.play.cast import Player
-    from referral.play.journey import Consent, Expectation, Fault, Open, Read, Send, Wait, Withdraw, Withheld
+    from referral.play.journey import Consent, Erase, Expectation, Fault, Open, Read, Send, Wait, Withdraw, Withheld
     from referral.play.stage import Stage
 
 ROUNDS: Final = 10_000  # turns of all nodes in one step: beyond it they answer each other for ever
@@ -111,6 +112,7 @@ class Director:
             "open": self._open,
             "consent": self._consent,
             "withdraw": self._withdraw,
+            "erase": self._erase,
             "send": self._send,
             "wait": self._wait,
             "fault": self._fault,
@@ -194,6 +196,14 @@ class Director:
         )
         self._name(taken.label, answer)
         return f"{taken.by} records that the consent for {taken.agency} is withdrawn"
+
+    async def _erase(self, wanted: Erase) -> str:
+        player, case = self.stage.players[wanted.by], self._case_id()
+        await self._asked(
+            wanted.by,
+            lambda: player.erase_case(Erasure(case, wanted.ground, wanted.function, wanted.second), self._key()),
+        )
+        return f"{wanted.by} erases the whole case: {wanted.ground}"
 
     async def _send(self, sent: Send) -> str:
         player, case, said = self.stage.players[sent.from_], self._case_id(), self._intent(sent)

@@ -139,6 +139,7 @@ _COMPARED: Mapping[str, Callable[[Any, Account], Any]] = {
     "expiring": lambda _wanted, account: sorted(account.expiring),
     "alarms": lambda _wanted, account: sorted(account.alarms),
     "readable": _by_message(lambda message, _wanted: sorted(message.readable)),
+    "erased": _by_message(lambda message, _wanted: len(message.erased)),
     "guards": _by_message(lambda message, wanted: {rule: message.guards.get(rule, "not noted") for rule in wanted}),
     "relies_on": _by_message(lambda message, _wanted: sorted(message.relies_on)),
     "stored": _by_message(lambda message, _wanted: sorted(message.stored_by)),

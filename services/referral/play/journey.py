@@ -244,6 +244,19 @@ class Withdraw(Part):
     """A name for the message."""
 
 
+class Erase(Part):
+    """An agency erases the whole case at its own node: two functions decide, and only leaves and proofs stay."""
+
+    by: Agency
+    """The agency that erases."""
+    ground: Literal["consent_withdrawn", "no_longer_needed", "wrong_recipient", "unlawful", "legal_obligation"]
+    """On which ground."""
+    function: Code = "focal-point"
+    """The function of who decides."""
+    second: Code = "case-manager"
+    """The function of the second person; it is another one."""
+
+
 class Send(Part):
     """An agency sends a message of one kind."""
 
@@ -397,6 +410,8 @@ class Expectation(Part):
     """Kinds that the agency may not send next."""
     readable: dict[Reference, tuple[Code, ...]] = Field(default_factory=dict)
     """For each message the sections that the agency can open: no more and no fewer."""
+    erased: dict[Reference, int] = Field(default_factory=dict)
+    """For each message how many of its sections were erased here: of each its commitment is left."""
     guards: dict[Reference, dict[Code, Code]] = Field(default_factory=dict)
     """For each message the rules that its author noted with their results; others may be noted too."""
     relies_on: dict[Reference, tuple[Reference, ...]] = Field(default_factory=dict)
@@ -406,7 +421,7 @@ class Expectation(Part):
     messages: dict[Code, int] = Field(default_factory=dict)
     """How many messages of these kinds the agency holds in this case."""
     cases: int | None = Field(default=None, ge=0)
-    """How many cases the agency holds."""
+    """How many cases the agency holds; one that it has erased whole it holds no more."""
     digests: Literal["equal", "unequal"] | None = None
     """Whether all agencies of this step have one digest of the case."""
     known_at: Moment | None = None
@@ -423,7 +438,7 @@ class Step(OneOf):
     """One step: exactly one thing happens, or is looked at."""
 
     model_config = ConfigDict(json_schema_extra=_one_required)
-    CHOICES = ("open", "consent", "withdraw", "send", "wait", "fault", "read", "expect")
+    CHOICES = ("open", "consent", "withdraw", "erase", "send", "wait", "fault", "read", "expect")
 
     says: Words | None = None
     """What happens here, in a sentence."""
@@ -439,6 +454,8 @@ class Step(OneOf):
     """The person allows something."""
     withdraw: Withdraw | None = None
     """The person takes it back."""
+    erase: Erase | None = None
+    """The case is erased whole at one agency."""
     send: Send | None = None
     """An agency sends a message."""
     wait: Wait | None = None

@@ -17,6 +17,7 @@ REQUEST = MessageHeld(
     sender="be-fp",
     sent_at=AT,
     readable=("profile",),
+    erased=("S" * 43,),
     guards={"T1": "passed"},
     relies_on=(),
     stored_by=("hu-fp",),

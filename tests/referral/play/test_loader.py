@@ -87,7 +87,7 @@ def test_what_is_no_journey_is_refused(raw: bytes, said: str) -> None:
         (ZONE, 'zone = "../../etc/passwd"', "`agencies.hu-fp`: `zone`: The tz database has no such time zone."),
         (ZONE, ZONE + "\nweekend = [9]", "`agencies.hu-fp`: `body`:"),
         (ZONE, ZONE + '\nclock = "3d"', "`agencies.hu-fp.clock`: A clock is at most 48 h wrong."),
-        (OPEN, "", "Step 1: It has exactly one of open, consent, withdraw, send, wait, fault, read, expect."),
+        (OPEN, "", "Step 1: It has exactly one of open, consent, withdraw, erase, send, wait, fault, read, expect."),
         (OPEN, 'open = { by = "xx" }', f"Step 1, `open.by`: {NO_AGENCY}"),
         (OPEN, 'wait = { for = "soon" }', f"Step 1, `wait.for`: {PATTERN}"),
         (OPEN, 'wait = { for = "401d" }', "Step 1, `wait.for`: A journey lasts at most 400 days."),
