@@ -6,7 +6,8 @@ They go from the bytes outwards, and what rests on something that failed is not 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from contracts import anchors, node_statement, receipts, tlog
 from contracts.content import Content, content_id, read
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from referral.audit.layout import Listed
     from referral.audit.report import Word
 
+HOUR_AND_MORE: Final = timedelta(hours=2)  # until a statement is under a root that is proven
+
 
 @dataclass(slots=True)
 class MessageCheck:
@@ -35,7 +38,7 @@ class MessageCheck:
     Afterwards `content` is what was signed (None where that did not hold), `stored` when each agency stored it by its
     R1, `logged` what the notary's proof says, `roots` what the proofs of its receipts' roots say, `shown` the sections
     that are here and hold, `gone` the commitments of those that were erased, `unrooted` the receipts and silences of
-    which it is not here how they were logged.
+    which it is not here how they were logged, `young` those whose hour was not over when this was exported.
     """
 
     ground: Ground
@@ -47,6 +50,7 @@ class MessageCheck:
     stored: dict[str, datetime] = field(default_factory=dict)
     roots: list[tlog.Logged] = field(default_factory=list)
     unrooted: list[str] = field(default_factory=list)
+    young: list[str] = field(default_factory=list)
     logged: tlog.Logged | None = None
     shown: list[Section] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -304,7 +308,8 @@ class MessageCheck:
         """Lead a signed statement to the root of its hour, and that to the log; what is not here is missing."""
         way, proof = self.files.get(layout.logged_path(name)), self.files.get(layout.logged_proof_path(name))
         if way is None or proof is None:
-            self.unrooted.append(whose)
+            young = node_statement.read(self.files[name]).sent_at > self.ground.case.exported_at - HOUR_AND_MORE
+            (self.young if young else self.unrooted).append(whose)
             return
         try:
             found = layout.read_logged(way)

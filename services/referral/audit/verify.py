@@ -209,12 +209,16 @@ def _witnesses(ground: Ground, checks: Iterable[MessageCheck]) -> Iterator[Findi
     yield Finding(NOTE, "witnesses", ground.root.log.origin, sentence)
 
 
-def _unrooted(case: CaseFile, checks: Iterable[MessageCheck]) -> Iterator[Finding]:
+def _unrooted(case: CaseFile, checks: list[MessageCheck]) -> Iterator[Finding]:
     """Say of how many receipts and silences it is not shown that they were logged in their hour."""
     many = sum(len(check.unrooted) for check in checks)
     if many:
         sentence = f"{many} of the statements here are not shown to be in the log with the receipts of their hour."
         yield Finding(MISSING, "receipt log", f"case {case.case}", sentence)
+    young = sum(len(check.young) for check in checks)
+    if young:
+        sentence = f"{young} of the statements here had not been logged yet when this was exported: it is done hourly."
+        yield Finding(NOTE, "receipt log", f"case {case.case}", sentence)
 
 
 def _disclosed(case: CaseFile) -> Finding:

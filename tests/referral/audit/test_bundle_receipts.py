@@ -85,3 +85,13 @@ async def test_the_root_of_another_hour_is_not_that_of_this_receipt(bundle: Path
         )
     )
     assert ("receipt log", "hu-fp's R1 does not lead to the root of its hour.") in said(verify(bundle), "does not hold")
+
+
+async def test_a_receipt_whose_hour_is_not_over_is_a_note(tmp_path: Path) -> None:
+    async with logged_town(tmp_path / "town") as town:
+        case, _ = await agreed(town.it)
+        exported(town.it, "be-fp", case, tmp_path / "bundle", exported_at=town.it.clock())
+        report = verify(tmp_path / "bundle")
+        assert [check for check, _ in said(report, "missing")] == []
+        [sentence] = [sentence for check, sentence in said(report, "note") if check == "receipt log"]
+        assert sentence.endswith("had not been logged yet when this was exported: it is done hourly.")
