@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import contracts
 from contracts import encoding, receipts
-from contracts.content import Erased, Section, case_id, content_id, spoken_reference
+from contracts.content import Erased, Section, case_id, content_id
 from contracts.encoding import b64
 from contracts.envelope import key_id, seal
 from contracts.network import write_network
@@ -35,6 +35,7 @@ from contracts.node_statement import (
     statement_id,
 )
 from contracts.signing import MESSAGE, NODE_STATEMENT, fingerprint, public_epoch, public_signing, sign, signed_bytes
+from contracts.spoken import spoken_reference
 from contracts.statements import entry_value, read_statement
 from small_network import (
     AGENCIES,

@@ -39,8 +39,7 @@ def with_models(table: Procedure) -> Procedure:
 
     A table that shows a section under a lower class than its fields have would let a narrower consent open it.
     """
-    # Who only reads a bundle's table needs no models, and loads nothing that could open a socket.
-    from contracts.sections import SECTIONS, section_class  # noqa: PLC0415
+    from contracts.sections import SECTIONS, section_class  # noqa: PLC0415 - who reads a bundle's table needs none
 
     for name, section in table.sections.items():
         if name not in SECTIONS:

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts.content import case_id, spoken_reference
+from contracts.content import case_id
 from contracts.encoding import blake, compact, instant_text, parse
 from contracts.labels import COMMAND
+from contracts.spoken import spoken_reference
 from referral.acknowledging import acknowledged
 from referral.casework.accompanying import CONSENT, consents_of, everybody, reached_by, unseen, with_what_is_due
 from referral.casework.case import Case

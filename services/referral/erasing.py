@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts.content import spoken_reference
 from contracts.encoding import b64, blake, compact, parse, unb64
 from contracts.labels import COMMAND, ERASURE
 from contracts.node_statement import ERASURE_GROUNDS
+from contracts.spoken import spoken_reference
 from contracts.vocabulary import Function
 from referral.audit.reads import reads_of
 from referral.casework.case import Case

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts.content import spoken_reference
 from contracts.receipts import FAILED, STORED, Receipt, ReceiptContradicts, issue
 from contracts.refusal import Refusal
 from contracts.sections import read_section
+from contracts.spoken import spoken_reference
 from referral.audit.reads import Read, ReadLog, reads_of
 from referral.casework.consent import has_ended
 from referral.erasing import erased_cases

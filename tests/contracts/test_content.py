@@ -21,17 +21,16 @@ from contracts.content import (
     case_id,
     compose,
     content_id,
-    heard,
     held,
     opens_its_case,
     read,
     sign,
-    spoken_reference,
     verify,
 )
 from contracts.encoding import b64, blake, compact, unb64
 from contracts.refusal import FormatRefused
 from contracts.signing import MESSAGE, NODE_STATEMENT, SignatureRefused, public_signing
+from contracts.spoken import heard, spoken_reference
 from small_network import EMPTY, FIRST_ACT, NAME, NOW, SALT, TABLE, drawing, first_step, identity, profile, seed
 
 if TYPE_CHECKING:

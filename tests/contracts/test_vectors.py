@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 import contracts
 import plain_wire as plain
-from contracts.content import ContentRefused, Section, heard, read
+from contracts.content import ContentRefused, Section, read
 from contracts.encoding import b64, unb64
 from contracts.envelope import Addressee, EnvelopeRefused, EpochKey, OpenedMessage, OpenedStatement, open_envelope
 from contracts.network import read_network
 from contracts.node_statement import read as read_node_statement
+from contracts.spoken import heard
 from make_vectors import FOLDER, files
 from small_network import NAME, TABLE, addressee, directory, epoch, first_step, seed, signature, skid, step
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.content import heard
 from contracts.examples import example
 from contracts.refusal import Refusal
+from contracts.spoken import heard
 from hostile import entries_of
 from nodes import Town, town
 from referral.casework.intent import Chosen, Intent, IntentRefused

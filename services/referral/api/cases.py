@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from contracts.content import spoken_reference
 from contracts.encoding import instant
+from contracts.spoken import spoken_reference
 from referral.api import shapes
 from referral.api.described import problems
 from referral.api.doors import CaseName, Key, Principal, Served, StrictRoute

@@ -13,9 +13,9 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts.content import spoken_reference
 from contracts.directory import UnknownAgency
 from contracts.encoding import instant_text
+from contracts.spoken import spoken_reference
 from referral.audit.report import FAILS, HOLDS
 
 if TYPE_CHECKING:

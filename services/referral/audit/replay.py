@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts import labels
-from contracts.content import spoken_reference
 from contracts.encoding import b64, blake, compact, instant_text
+from contracts.spoken import spoken_reference
 from contracts.standing import fold
 from referral.audit.scratch import scratch
 from referral.casework.case import Case

@@ -74,7 +74,7 @@ def show_timeline(context: typer.Context, *, case: CaseName, node: NodeDir = Non
     Example: referral case timeline 4K7M2QXP --node build/demo/nodes/hu-iom
     """
     asked = call(context, node, as_json)
-    from contracts.content import spoken_reference  # noqa: PLC0415 - loaded when it is asked for
+    from contracts.spoken import spoken_reference  # noqa: PLC0415 - loaded when it is asked for
     from referral.api.shapes import TimelineOut  # noqa: PLC0415 - the same
     from referral.cli.folder import named_case, reading  # noqa: PLC0415 - the same
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from contracts.content import heard
 from contracts.refusal import FormatRefused
+from contracts.spoken import heard
 from referral.errors import CaseUnknown, SettingsRefused
 from referral.opening import PASSPHRASE, PROOFS_FOLDER, Settings, machine_clock, open_node, unlock_by
 from referral.queries import Queries

@@ -11,7 +11,7 @@ from hostile import entries_of, forge, post
 from nodes import town
 from parcels import Clock, cheap
 from referral.audit.reads import Read, ReadLog, reads_of
-from referral.exchange.batch import CANNOT_HANDLE
+from referral.exchange.parking import CANNOT_HANDLE
 from referral.vault import Vault
 from referrals import RISK, agreed
 
