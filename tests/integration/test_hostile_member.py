@@ -24,6 +24,7 @@ from contracts.node_statement import (
 from contracts.receipts import LOST, REASONS, Receipts
 from contracts.signing import MESSAGE
 from hostile import entries_of, forge, forged_from, post, state
+from hostile_town import alarms, given_back, issued, records_of, risk, rows, three, unhandled
 from nodes import FIVE, Town, town
 from referrals import JOURNEY, REQUEST, RISK, agreed, answer, ask
 
@@ -31,63 +32,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from contracts.procedure.field import Field
-    from hostile import Forged
 
 MADE_UP = b64(b"\x07" * 32)
 NO_CASE = b64(bytes(16))
-INVITE = {"agency": "hu-iom", "role": "mission_origin", "reason": "travel"}
 THREE = {"hu-fp": "requested", "hu-iom": "mission_origin"}
 LAST, FIRST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
 STEP_1 = "assistance-request-notification"
-
-
-async def three(it: Town) -> tuple[str, str]:
-    """Let be-fp and hu-fp agree and invite hu-iom; return the case and step 1."""
-    case, asked = await agreed(it)
-    it.send("be-fp", case, "participant-added", INVITE)
-    await it.settle()
-    return case, asked.message
-
-
-def risk(it: Town, case: str, **changes: Any) -> Forged:
-    """Return a risk assessment that be-fp writes by hand on its own heads."""
-    heads = sorted(it.nodes["be-fp"].queries.standing(case).heads("be-fp"))
-    to = changes.pop("to", {"hu-fp": "requested"})
-    return forge(it.nodes["be-fp"].node, case, "risk-assessment", RISK, to, **{"after": heads, **changes})
-
-
-def given_back(*contents: Forged) -> Returned:
-    """Return a statement that gives these contents back."""
-    return Returned(tuple(ReturnedContent(one.raw, one.skid, one.signature, ()) for one in contents))
-
-
-def rows(it: Town, agency: str, query: str, *values: object) -> list[Any]:
-    """Return what an agency has written down."""
-    with it.nodes[agency].node.store.reading() as cursor:
-        return [tuple(row) for row in cursor.execute(query, values).fetchall()]
-
-
-def issued(it: Town, agency: str, message: str) -> list[tuple[str, str, str]]:
-    """Return the receipts that an agency issued for a message."""
-    query = "SELECT recipient, stage, reason FROM receipts_issued WHERE content_id = ? ORDER BY at, stage"
-    return rows(it, agency, query, message)
-
-
-def alarms(it: Town, agency: str) -> list[tuple[str, str]]:
-    """Return what an agency's people are told."""
-    return [(one.code, one.subject) for one in it.nodes[agency].queries.alarms()]
-
-
-def unhandled(it: Town, agency: str) -> list[str]:
-    """Return what an agency could not handle: parked for a failure, or told as one."""
-    failed = [reason for (reason,) in rows(it, agency, "SELECT reason FROM parked") if reason == "failed"]
-    return failed + [code for code, _ in alarms(it, agency) if code in {"cannot-handle", "clock-failed"}]
-
-
-async def records_of(it: Town, agency: str) -> list[bytes]:
-    """Return every record of an agency's inbox."""
-    broker, topic = it.nodes[agency].worker.outbox._broker, it.nodes[agency].node.me.capabilities.topic
-    return [one.value for one in await broker.read(topic, 0, -1, 10_000)]
 
 
 # -- forks and replays -----------------------------------------------------------------------------------------------
@@ -278,7 +228,7 @@ async def test_who_says_without_end_that_it_lost_a_message_gets_it_once_in_ten_m
         for second in range(40):
             for stage, reason in (("F", LOST), ("R1", None)):
                 at = it.clock() + timedelta(seconds=2 * second + (stage == "R1"))
-                await state(it, "hu-fp", "be-fp", Receipts(stage, ((asked.message, reason),), at))  # type: ignore[arg-type]
+                await state(it, "hu-fp", "be-fp", Receipts(stage, ((asked.message, reason),), at))  # type: ignore[arg-type] # drawn from the lists of both
             lost = Receipts("F", ((asked.message, LOST),), it.clock() + timedelta(seconds=200 + second))
             await state(it, "hu-fp", "be-fp", lost)
             await it.nodes["be-fp"].worker.turn()
