@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from house.skips import pytest_make_collect_report, pytest_runtest_makereport
@@ -24,6 +25,13 @@ settings.load_profile("house")
 # The event store library reads the whole environment: a developer's shell must not decide what is tested.
 for _name in ("PERSISTENCE_MODULE", "MAPPER_TOPIC", "CIPHER_TOPIC", "CIPHER_KEY", "COMPRESSOR_TOPIC", "SQLITE_DBNAME"):
     os.environ.pop(_name, None)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Undo what a command has set up for its log: it would go on writing to what its test captured."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

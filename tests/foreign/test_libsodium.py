@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+import contracts
 from contracts.content import content_id
 from contracts.encoding import b64, unb64
 from foreign.mutants import FEW, MANY, mutants
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.checkout, pytest.mark.xdist_group("foreign-node")]
 
-VECTORS: Final = Path(__file__).resolve().parents[2] / "contracts" / "vectors"
+VECTORS: Final = Path(contracts.__file__).parent / "vectors"
 MESSAGE, NODE_STATEMENT = 1, 2
 
 
