@@ -24,6 +24,7 @@ import httpx
 import plain_tlog
 from contracts.encoding import b64
 from contracts.network import Brokers, Log, write_network
+from contracts.tlog import MESSAGE, STATEMENT
 from referral.api.tokens import new_token
 from referral.casework.case import Case
 from referral.exchange.embedded import EmbeddedBroker
@@ -261,12 +262,13 @@ def stored_messages(folder: Path) -> list[str]:
 
 
 def logged_messages(folder: Path, key: str) -> list[str]:
-    """Return the content id of every entry of the log of `key`, read by the second reader from its files."""
+    """Return the content id of every message in the log of `key`, read by the second reader from its files."""
     size, root = plain_tlog.open_checkpoint((folder / "checkpoint").read_bytes(), key)
     entries = plain_tlog.read_log(size, lambda path: (folder / path).read_bytes())
     assert plain_tlog.mth(entries) == root
-    assert {(entry[0], len(entry)) for entry in entries} <= {(1, 33)}
-    return [b64(entry[1:]) for entry in entries]
+    statements = [entry for entry in entries if entry[0] == STATEMENT]
+    assert {(entry[0], len(entry)) for entry in entries if entry not in statements} <= {(1, 33), (2, 33), (3, 33)}
+    return [b64(entry[1:]) for entry in entries if entry[0] == MESSAGE]
 
 
 def found(
