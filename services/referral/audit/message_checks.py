@@ -130,13 +130,15 @@ class MessageCheck:
 
     def _in_time(self, skid: str) -> bool:
         """Say whether the key could still sign: by the order of the log where it was revoked or suspended since."""
+        if not self.ground.directory.doubts(skid):
+            return True
         verdict = self.ground.directory.judge(skid, self._leaf())
         if verdict is Verdict.INVALID:
             self._say(FAILS, "signature", "Its key was suspended or revoked before the log had this message.")
         elif verdict is Verdict.UNDECIDED:
             sentence = "Its key was suspended or revoked; whether that came before this signature is undecided."
             self._say(MISSING, "signature", sentence)
-        elif self.ground.directory.doubts(skid):
+        else:
             self._say(NOTE, "signature", "Its key was suspended or revoked at another time; the log had this before.")
         return verdict is not Verdict.INVALID
 

@@ -33,6 +33,7 @@ BESIDE = {
     "late_logged": "Late: nobody stored it within 24 hours of the time that it names.",
     "ignored": "Ignored: its author had stored {others} before, and does not name it.",
 }
+ANOTHER_VERSION = "Another version wrote it, and it was not compared: trust these lines."
 VERDICTS = {
     "flagged": "It is a fact that breaks rule {rule}: it counts, flagged.",
     "void": "It is without effect, by rule {rule}.",
@@ -64,33 +65,30 @@ def verify(folder: Path, network: Path | None = None) -> Report:
         findings.append(Finding(MISSING, "messages", "the case", "Not checked, because of what does not hold above."))
     else:
         findings += _info(bag, ground.case)
-        findings += _messages(bag, ground, list(_checks(bag, ground)))
+        checks = list(_checks(bag, ground))
+        said = list(_messages(bag, ground, checks))
+        findings += said
         if all(one.word != FAILS for one in findings):
-            findings += _page(bag, given)
+            findings += _page(bag, write_page(ground, checks, said), joined=given is not None)
     return Report(tuple(findings), case.case if case else "", case.network if case else "")
 
 
-def page_of(payload: Mapping[str, bytes], given: bytes | None = None) -> bytes | None:
-    """Return the page that belongs to these files of a bundle; None where what they stand on does not hold.
-
-    It goes by the root file of the bundle, or by one that is given.
-    """
+def page_of(payload: Mapping[str, bytes]) -> bytes | None:
+    """Return the page that belongs to these files of a bundle, by its own root file; None where they do not hold."""
     bag = Bag({path: raw for path, raw in payload.items() if path != layout.PAGE}, b"", ())
-    ground = Grounding(bag.payload, given).ground()
+    ground = Grounding(bag.payload, None).ground()
     if ground is None:
         return None
     checks = list(_checks(bag, ground))
     return write_page(ground, checks, _messages(bag, ground, checks))
 
 
-def _page(bag: Bag, given: bytes | None) -> Iterator[Finding]:
-    """Hold the page that people read against the files that it is written from, by either root file."""
+def _page(bag: Bag, page: bytes, *, joined: bool) -> Iterator[Finding]:
+    """Hold the page that people read against the one of these checks; of a `joined` root file, or of the own one."""
     found = bag.payload[layout.PAGE]
     if not is_of_this_form(found):
-        yield Finding(
-            NOTE, "page", layout.PAGE, "Another version wrote it, and it was not compared: trust these lines."
-        )
-    elif found == page_of(bag.payload) or (given is not None and found == page_of(bag.payload, given)):
+        yield Finding(NOTE, "page", layout.PAGE, ANOTHER_VERSION)
+    elif found == page or (joined and found == page_of(bag.payload)):
         yield Finding(HOLDS, "page", layout.PAGE, "It says what the files of this folder say.")
     else:
         yield Finding(FAILS, "page", layout.PAGE, "It says something else than the files of this folder.")
