@@ -34,6 +34,7 @@ ERASURE: Final = b"LFV1/erasure"
 ANCHOR: Final = b"LFV1/anchor"
 ANCHOR_ROWS: Final = b"LFV1/anchor-rows"
 ANCHOR_PARTS: Final = b"LFV1/anch-parts"
+ERASED: Final = b"LFV1/erased"
 
 SIGNATURE_PREFIX: Final = b"LF1/signature\x00"
 REQUEST_PREFIX: Final = b"LF1/request\x00"
@@ -67,5 +68,6 @@ PERSONS: Final = (
     ANCHOR,
     ANCHOR_ROWS,
     ANCHOR_PARTS,
+    ERASED,
 )
 PREFIXES: Final = (SIGNATURE_PREFIX, REQUEST_PREFIX, STATEMENT_PREFIX)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SQL: Final = statements("referral", "erasing.sql")
 PAGE: Final = 500
 YOUNG: Final = timedelta(days=2)
+REGISTER: Final = "register"  # who asked, where a restored store knows it from the register alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,10 @@ def _check_held(node: Node, case: str) -> None:
 def resume(node: Node) -> int:
     """Finish what was decided before the process ended; return how many cases that were.
 
+    What only the register knows was decided after the backup that this store comes from: it is decided here again.
     A list may have been written from what was read of a case before its key went: what is young is cleared once more.
     """
+    _recall(node)
     found, now = erased_cases(node.store), node.now()
     open_ones = [one.case for one in found if one.erased_at is None]
     for case in open_ones:
@@ -125,6 +128,20 @@ def resume(node: Node) -> int:
     return len(open_ones)
 
 
+def _recall(node: Node) -> None:
+    """Decide again, as it was decided, what this store does not know of."""
+    for case, decided, at in node.vault.decided_erasures():
+        stream = erasure_of(node.vault, case)
+        if node.store.load(stream, CaseErasure) is None:
+            said = parse(decided.encode())
+            approval = Approval(said["ground"], said["function"], said["second"], REGISTER, at)
+            node.store.save(CaseErasure.request(stream, case, approval))
+
+
+def _decided(erasure: CaseErasure) -> str:
+    return compact({"ground": erasure.ground, "function": erasure.function, "second": erasure.second}).decode()
+
+
 def _finished(node: Node, case: str) -> ErasedCase:
     """Destroy what is left of the keys, forget what the tables say, and record that it was done."""
     erasure = node.store.load(erasure_of(node.vault, case), CaseErasure)
@@ -134,7 +151,7 @@ def _finished(node: Node, case: str) -> ErasedCase:
         node.vault.erase_sections(_sections(node.store, case))
         # The sections are gone. If we stop here the case still opens, and its sections are named again.
         node.vault.erase_case(reads_of(node.vault, case))
-        node.vault.erase_case(case)
+        node.vault.erase_case(case, _decided(erasure))
         # Nothing opens the case again. If we stop here the tables are cleared at the next start.
         node.forget(case)
         erasure.done(node.now())

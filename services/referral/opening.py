@@ -26,6 +26,7 @@ from referral.node import Node
 from referral.stating import OwnStatements
 from referral.store import Store
 from referral.vault import KeyFile, Passphrase, Vault
+from referral.vault.register import beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,8 @@ class Settings:
 
     `root` is the digest of the root file that people compared: the node starts with no other. While the node takes over
     a file that goes on from its copy, both digests stand there. `directory` is the network's file that the node's copy
-    follows; none where the copy is all there is.
+    follows; none where the copy is all there is. `erased` is where the register of what was erased is, beside the
+    node's folder if it says nothing.
     """
 
     agency: str
@@ -61,6 +63,7 @@ class Settings:
     bootstrap: str = ""
     directory: str = ""
     root: str = ""
+    erased: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
@@ -133,6 +136,11 @@ def unlock_by(settings: Settings, folder: Path, environment: Mapping[str, str] |
     raise SettingsRefused(f"The vault wants its passphrase: set {PASSPHRASE}, or give the credential file.")
 
 
+def register_path(settings: Settings, folder: Path) -> Path:
+    """Return where the register of what was erased is: as the settings say, or beside the node's folder."""
+    return Path(settings.erased) if settings.erased else beside(folder)
+
+
 def open_node(folder: Path, unlock: Unlock, now: Clock = machine_clock, *, reader: bool = False) -> Node:
     """Open the vault and the store of a node's folder; a `reader` reads beside whoever writes.
 
@@ -150,7 +158,7 @@ def open_outsider(folder: Path, unlock: Unlock, now: Clock, *, reader: bool = Fa
     """Open a node whose agency may not be let in yet: it can mirror the log, and nothing else."""
     settings = Settings.read(folder)
     network = read_root(folder)
-    vault = Vault.unlock(folder / VAULT_FOLDER, unlock, now)
+    vault = Vault.unlock(folder / VAULT_FOLDER, unlock, now, register_path(settings, folder))
     try:
         store = Store.open_reader(folder, vault) if reader else Store.open(folder, vault)
     except BaseException:

@@ -173,9 +173,11 @@ class Queries:
         self._turns = Turns()
 
     def cases(self) -> list[CaseRow]:
-        """Return the caseload, by what is due first."""
+        """Return the caseload, by what is due first; a list put back from a copy may still name what was erased."""
+        erased = self._node.vault.erased_cases()
         with self._node.store.reading() as cursor:
-            return [_case_row(row) for row in cursor.execute(VIEWS["cases"]).fetchall()]
+            rows = [_case_row(row) for row in cursor.execute(VIEWS["cases"]).fetchall()]
+        return [row for row in rows if row.case not in erased]
 
     def case(self, case: str) -> CaseRow:
         """Return one case of the caseload, or raise `CaseUnknown` or `CaseErased`."""

@@ -53,6 +53,18 @@ class PassphraseRefused(ReferralRefusal):
     code = "passphrase-refused"
 
 
+class EraseRegisterDamaged(ReferralRefusal):
+    """The register of what was erased is not whole; put its own copy back, or ask whoever could write it."""
+
+    code = "erase-register-damaged"
+
+
+class EraseRegisterUnwritable(ReferralRefusal):
+    """The register of what was erased cannot be written, so nothing was erased; make its place writable (`erased`)."""
+
+    code = "erase-register-unwritable"
+
+
 class KeyUnknown(ReferralRefusal):
     """The vault holds no such key and does not know it as erased; restore a vault backup that holds it."""
 

@@ -1,10 +1,11 @@
-"""The vault's first file: every lasting key, wrapped by the vault key, and the register of what was erased.
+"""The vault's first file: every lasting key, wrapped by the vault key, and the names of what was erased.
 
 Rules:
 - no key stands in a file as it is; each is sealed under the vault key, bound to its kind, name and id (`rest.py`).
 - the vault key stands there under the unlocking secret; it is re-made every 30 days and the live keys wrapped anew.
-- erasing deletes the row under `secure_delete=ON` and records the name in one transaction; journal_mode=TRUNCATE leaves
-  no older copy behind (sealing.md 5). What blocks of a disk below the file system keep is not claimed.
+- erasing writes the register first (register.py), then deletes the row under `secure_delete=ON` and records the name
+  in one transaction; journal_mode=TRUNCATE leaves no older copy behind (sealing.md 5). What blocks of a disk below the
+  file system keep is not claimed.
 - what another process erased is gone here too: every call looks at `data_version` before it trusts its memory.
 Trust: whoever holds this file and what unlocks it reads live cases.
 """
@@ -29,6 +30,7 @@ from referral.vault.errors import (
     VaultLocked,
     VaultMissing,
 )
+from referral.vault.register import EraseRegister, Gone
 from referral.vault.unlock import Cost, Lock, Unlock
 
 if TYPE_CHECKING:
@@ -56,9 +58,10 @@ class Key(NamedTuple):
 class Keyring:
     """The file `vault.sqlite`, unlocked."""
 
-    def __init__(self, connection: Any, secret: bytes, now: Callable[[], datetime]) -> None:
+    def __init__(self, connection: Any, secret: bytes, now: Callable[[], datetime], register: EraseRegister) -> None:
         """Take a prepared connection and the unlocking secret; `VaultLocked` if it does not unwrap the vault key."""
         self._connection = connection
+        self._register = register
         self._secret = secret
         self._now = now
         self._turn = threading.RLock()
@@ -68,9 +71,10 @@ class Keyring:
         self._vault_keys: dict[bytes, bytes] = {}
         self._newest = b""
         self._look()
+        self._follow_register()
 
     @classmethod
-    def make(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
+    def make(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime], register: EraseRegister) -> Self:
         """Make the file in `folder`; `VaultExists`, or `VaultExposed` if the folder is there and others may read it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = open_private(folder / FILE, MARK, SCHEMA, _TABLES)
@@ -82,21 +86,21 @@ class Keyring:
             with immediate(connection) as cursor:
                 cursor.execute(SQL["insert_unlock"], (lock.kind, lock.salt, lock.cost.passes, lock.cost.memory))
                 _add_vault_key(cursor, secret, now())
-            return cls(connection, secret, now)
+            return cls(connection, secret, now, register)
         except BaseException:
             connection.close()
             raise
 
     @classmethod
-    def open(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
-        """Open the file in `folder`; `VaultMissing`, `VaultExposed` or `VaultLocked`."""
+    def open(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime], register: EraseRegister) -> Self:
+        """Open the file in `folder`; `VaultMissing`, `VaultExposed`, `VaultLocked` or `EraseRegisterDamaged`."""
         connection = open_private(folder / FILE, MARK, SCHEMA)
         row = connection.execute(SQL["unlock"]).fetchone()
         if row is None:
             connection.close()
             raise VaultMissing
         try:
-            return cls(connection, unlock.secret(Lock(row[0], row[1], Cost(row[2], row[3]))), now)
+            return cls(connection, unlock.secret(Lock(row[0], row[1], Cost(row[2], row[3]))), now, register)
         except BaseException:
             connection.close()
             raise
@@ -170,16 +174,47 @@ class Keyring:
         with self.reading() as cursor:
             return {name for (name,) in cursor.execute(SQL["erased_of_kind"], (kind,))}
 
-    def destroy(self, kind: str, names: Sequence[str], *, record: bool = True) -> int:
-        """Destroy keys in one transaction and record each as erased, there or not; return how many were there."""
+    def erased(self) -> list[Gone]:
+        """Return everything that was ever erased here, as the register has it."""
+        return self._register.entries()
+
+    def destroy(self, kind: str, names: Sequence[str]) -> int:
+        """Destroy keys that nobody will ask for; return how many were there."""
         with self.writing() as cursor:
-            gone = 0
-            for name in names:
-                gone += cursor.execute(SQL["delete_key"], (kind, name)).rowcount
-                if record:
-                    cursor.execute(SQL["insert_erased"], (kind, name, instant_text(self._now())))
-                self._known.pop((kind, name), None)
-        return gone
+            return self._delete(cursor, [(kind, name) for name in names])
+
+    def erase(self, gone: Sequence[Gone]) -> int:
+        """Destroy keys and record each as erased, there or not; return how many were there."""
+        self._check_open()
+        self._register.add(gone)
+        # The register names them. If we stop here they are destroyed when the vault opens next.
+        return self._erase(gone)
+
+    def _erase(self, gone: Sequence[Gone]) -> int:
+        with self.writing() as cursor:
+            for one in gone:
+                cursor.execute(SQL["insert_erased"], (one.kind, one.name, one.at))
+            return self._delete(cursor, [(one.kind, one.name) for one in gone])
+
+    def _delete(self, cursor: Cursor, names: Iterable[tuple[str, str]]) -> int:
+        deleted = 0
+        for name in names:
+            deleted += cursor.execute(SQL["delete_key"], name).rowcount
+            self._known.pop(name, None)
+        return deleted
+
+    def _follow_register(self) -> None:
+        """Destroy what the register names and this file does not know as erased, and name there what it lacks."""
+        registered = self._register.entries()
+        with self.reading() as cursor:
+            known = {Gone(*row) for row in cursor.execute(SQL["every_erased"])}
+        names = {(one.kind, one.name) for one in known}
+        new = [one for one in registered if (one.kind, one.name) not in names]
+        if new:
+            self._erase(new)
+        lacking = names - {(one.kind, one.name) for one in registered}
+        if lacking:
+            self._register.add(sorted(one for one in known if (one.kind, one.name) in lacking))
 
     def rewrap_due(self) -> bool:
         """Say whether the newest vault key is older than 30 days, or an older one still wraps something."""

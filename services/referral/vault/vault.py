@@ -2,7 +2,7 @@
 
 Two files in a folder of mode 0700: `vault.sqlite` (keyring.py) and `epochs.sqlite` (epochs.py). The vault commits
 before the event store on every write: a crash between the two leaves a key without an event, never an event without
-its key.
+its key. What is erased stands in a register outside both (register.py).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from contracts.encoding import b64, blake, unb64
+from contracts.encoding import b64, blake, instant, instant_text, unb64
 from contracts.signing import public_signing, sign_bytes
 from referral.vault import rest
 from referral.vault.epochs import EpochKeys
 from referral.vault.errors import CaseErased, KeyUnknown, SealRefused, SectionErased
 from referral.vault.keyring import Key, Keyring
+from referral.vault.register import EraseRegister, Gone, beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -47,15 +48,21 @@ class Vault:
         self._now = now
 
     @classmethod
-    def create(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
-        """Make the vault in `folder`; `VaultExists` if there is one. `now` gives aware UTC times."""
-        keyring = Keyring.make(folder, unlock, now)
+    def create(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime], register: Path | None = None) -> Self:
+        """Make the vault in `folder`; `VaultExists` if there is one. `now` gives aware UTC times.
+
+        What is erased is written down in `register`, beside the node's folder if it is not given.
+        """
+        keyring = Keyring.make(folder, unlock, now, _register(folder, register))
         return cls(keyring, EpochKeys(folder, keyring, make=True), now)
 
     @classmethod
-    def unlock(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> Self:
-        """Open the vault in `folder`; `VaultMissing`, `VaultExposed` or `VaultLocked`."""
-        keyring = Keyring.open(folder, unlock, now)
+    def unlock(cls, folder: Path, unlock: Unlock, now: Callable[[], datetime], register: Path | None = None) -> Self:
+        """Open the vault in `folder`; `VaultMissing`, `VaultExposed`, `VaultLocked` or `EraseRegisterDamaged`.
+
+        What `register` names is destroyed first, whatever the file in `folder` still holds.
+        """
+        keyring = Keyring.open(folder, unlock, now, _register(folder, register))
         try:
             return cls(keyring, EpochKeys(folder, keyring, make=False), now)
         except BaseException:
@@ -96,7 +103,7 @@ class Vault:
 
     def destroy_signing_key(self, public: bytes) -> None:
         """Destroy a signing key that another one has replaced: what it signed stays signed."""
-        self._keyring.destroy(SIGNING, (b64(public),), record=False)
+        self._keyring.destroy(SIGNING, (b64(public),))
 
     def sign_identity(self, message: bytes) -> bytes:
         """Return the newest identity key's 64-byte Ed25519 signature over `message`, which begins with its label."""
@@ -213,9 +220,23 @@ class Vault:
         with self._keyring.reading():
             return self._keyring.is_erased(CASE, case)
 
-    def erase_case(self, case: str) -> None:
-        """Destroy the key of a whole case, and record it. Its sections have keys of their own: erase those too."""
-        self._keyring.destroy(CASE, (case,))
+    def erased_cases(self) -> set[str]:
+        """Return the names of every case key that was destroyed by an erasure."""
+        return self._keyring.erased_names(CASE)
+
+    def erase_case(self, case: str, decided: str = "") -> None:
+        """Destroy the key of a whole case, and record it. Its sections have keys of their own: erase those too.
+
+        `decided` goes into the register with it: JSON that says who decided, without anything personal.
+        """
+        self._keyring.erase([self._gone(CASE, case, decided)])
+
+    def decided_erasures(self) -> list[tuple[str, str, datetime]]:
+        """Return (case, what `erase_case` was told, when) of every case whose erasure was decided here."""
+        return [(one.name, one.decided, instant(one.at)) for one in self._keyring.erased() if one.decided]
+
+    def _gone(self, kind: str, name: str, decided: str = "") -> Gone:
+        return Gone(kind, name, instant_text(self._now()), decided)
 
     # Sections: one key for each section of each message.
 
@@ -261,7 +282,7 @@ class Vault:
 
     def erase_sections(self, items: Collection[tuple[str, str]]) -> int:
         """Destroy and record the keys of (content id, commitment), in one transaction; return how many were there."""
-        return self._keyring.destroy(SECTION, [_section(item) for item in items])
+        return self._keyring.erase([self._gone(SECTION, _section(item)) for item in items])
 
     def collect_orphans(self, known: Collection[str]) -> int:
         """Destroy section keys older than 7 days whose content id no event names (`known` holds all that do)."""
@@ -271,7 +292,7 @@ class Vault:
             for name, _id, made_at in self._keyring.names(SECTION)
             if made_at < before and name.partition("/")[0] not in known
         ]
-        return self._keyring.destroy(SECTION, orphans, record=False) if orphans else 0
+        return self._keyring.destroy(SECTION, orphans) if orphans else 0
 
     # The node itself.
 
@@ -330,6 +351,10 @@ def _opened(
         return key.open(aad, sealed)
     except SealRefused as refusal:
         return refusal
+
+
+def _register(folder: Path, given: Path | None) -> EraseRegister:
+    return EraseRegister(given if given is not None else beside(folder.parent))
 
 
 def _section(item: tuple[str, str]) -> str:

@@ -152,7 +152,7 @@ async def test_whose_identity_key_is_elsewhere_is_told_in_time(tmp_path: Path) -
         vault = node(there).vault
         name = vault._keyring.names("identity")[0][0]
         copied = vault._with_seed("identity", name, bytes)
-        vault._keyring.destroy("identity", (name,), record=False)
+        vault._keyring.destroy("identity", (name,))
         await there.days(82)
         assert SIGNING_KEY_ENDING in codes(there, BE)
         one = node(there)

@@ -92,3 +92,7 @@ SELECT 1 FROM erased WHERE kind = ? AND name = ?;
 -- name: erased_of_kind
 -- Every erased name of one kind.
 SELECT name FROM erased WHERE kind = ?;
+
+-- name: every_erased
+-- Every erased name.
+SELECT kind, name, erased_at FROM erased;
