@@ -1,4 +1,4 @@
-"""Measures the check of a bundle: 200 messages of two agencies, receipted and proven, from the folder to the report.
+"""Measures the check of a bundle: 200 messages of two agencies, witnessed, receipts logged, from folder to report.
 
 Run `python tests/benchmarks/bench_verify.py [--size N] [--rounds N] [--json FILE]`; it prints medians. The goal is 2 s.
 """
@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -17,27 +18,30 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bundles import RISK, exported, log_all, messages, referred
-from nodes import town
+from bundles import RISK, exported, referred, said
+from logged_town import ONE_WITNESS, logged_town
 from referral.audit.verify import verify
 
 FIRST = 3  # the consent, the request and its answer
+HOURS = 3  # until every receipt is under the root of an hour, and that is proven
 LEAST_ROUNDS = 3
 NOT_IN_THE_FIGURE = "Starting Python, printing the report; the files are in the page cache after the first round."
 
 
 async def make(home: Path, size: int) -> tuple[Path, float]:
-    """Make a bundle of `size` messages; return its folder and the seconds of exporting it."""
-    async with town(home) as it:
-        case = await referred(it)
+    """Make a bundle of `size` messages, all that can be logged of it in a log; return folder and seconds of export."""
+    async with logged_town(home / "town", ONE_WITNESS) as town:
+        town.notary.witnessing = True
+        case = await referred(town.it)
         for number in range(size - FIRST):
-            it.send(("be-fp", "hu-fp")[number % 2], case, "risk-assessment", RISK)
+            town.it.send(("be-fp", "hu-fp")[number % 2], case, "risk-assessment", RISK)
             if number % 20 == 0:
-                await it.settle()
-        await it.settle()
-        log_all(it, "be-fp", messages(it, "be-fp", case))
+                await town.it.settle()
+        for _ in range(HOURS):
+            town.it.clock.move(town.it.clock() + timedelta(hours=1))
+            await town.it.settle()
         begin = perf_counter()
-        exported(it, "be-fp", case, home / "bundle")
+        exported(town.it, "be-fp", case, home / "bundle", exported_at=town.it.clock() + timedelta(hours=HOURS))
         return home / "bundle", perf_counter() - begin
 
 
@@ -48,7 +52,14 @@ def check(folder: Path) -> float:
     seconds = perf_counter() - begin
     if not report.ok:
         raise SystemExit("\n".join(finding.line() for finding in report.failures))
+    if any(finding.word == "missing" for finding in report.findings):
+        raise SystemExit("Something of it is not in the log.")
     return seconds
+
+
+def logged_receipts(folder: Path) -> int:
+    """Return how many receipts of a bundle are shown to be in the log."""
+    return sum(check == "receipt log" for check, _ in said(verify(folder), "holds"))
 
 
 def measure(size: int, rounds: int) -> list[dict[str, Any]]:
@@ -57,8 +68,9 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
         folder, exporting = asyncio.run(make(Path(home), size))
         times = [check(folder) for _ in range(rounds + 1)][1:]
         files = sum(path.is_file() for path in folder.rglob("*"))
+        receipts = logged_receipts(folder)
     value = round(median(times), 3)
-    note = f"median of {len(times)} rounds, {files} files"
+    note = f"witnessed, {receipts} receipts logged; median of {len(times)} rounds, {files} files"
     return [
         {
             "name": f"verify a bundle of {size} messages",

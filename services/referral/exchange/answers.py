@@ -66,9 +66,8 @@ def answer(batch: Batch, opened: OpenedStatement) -> None:
         case ErasureAnswer() as body:
             _keep_answer(batch, opened.statement.sender, body)
         case Silence() as body:
-            if _shares(batch, opened.statement.sender, body.case):
+            if _shares(batch, opened.statement.sender, body.case) and silences.keep(batch, opened, body):
                 _alarm(batch, SILENCE, body.case, opened.statement.sender)
-                silences.keep(batch, opened, body)
         case LogView() as body:
             _keep_view(batch, opened.statement.sender, body)
 

@@ -1,8 +1,9 @@
 """That no decision came: stated once by who waits, sent to the silent one, kept by both, logged with the receipts.
 
 The event that records a statement holds its signed bytes, so that a restart or a second clock states nothing anew; what
-goes out is those bytes. Who hears it keeps it too, where it speaks of a message that this agency was asked by its
-sender. A partner's later decision changes nothing of it: it was true when it was said.
+goes out is those bytes. Nothing acknowledges them, so a clock says them again a few times while nobody decides: a copy
+that was lost is made up for. Who hears it keeps it too, once, where it speaks of a message that this agency was asked
+by its sender. A partner's later decision changes nothing of it: it was true when it was said.
 """
 
 from __future__ import annotations
@@ -66,14 +67,24 @@ def state(node: Node, case: Case, body: Silence, silent: Iterable[str], now: dat
     return len(said)
 
 
-def keep(batch: Batch, opened: OpenedStatement, body: Silence) -> None:
-    """Keep the first statement of a sender that we did not decide on a message of its own that asked us."""
+def say_again(cursor: Cursor, case: str, content_id: str, silent: str, now: datetime) -> None:
+    """Let what was stated of a silence go out once more, as it was signed."""
+    correspondence.owe(cursor, silent, SILENCE, [case, content_id], now)
+
+
+def keep(batch: Batch, opened: OpenedStatement, body: Silence) -> bool:
+    """Keep the first statement of a sender that we did not decide on a message of its own that asked us.
+
+    Return whether it is news: a copy of what is kept is none.
+    """
     case, said = batch.case(body.case), opened.statement
     entry = case.entries.get(body.content) if case is not None else None
     if case is None or entry is None or entry.content.sender != said.sender:
-        return
+        return True
     if batch.node.agency not in {one.agency for one in entry.content.audience}:
-        return
+        return True
+    if case.silence(body.content, said.sender, batch.node.agency) is not None:
+        return False
     held = SilenceHeld(
         agency=said.sender,
         silent=batch.node.agency,
@@ -85,3 +96,4 @@ def keep(batch: Batch, opened: OpenedStatement, body: Silence) -> None:
         signature=opened.signature,
     )
     case.record_silence(body.content, held)
+    return True

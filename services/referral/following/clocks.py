@@ -42,7 +42,12 @@ if TYPE_CHECKING:
     from referral.store import Cursor, Stored
 
 SQL: Final = statements("referral.following", "clocks.sql")
-TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC, Case.SectionsReceived.TOPIC)
+TOPICS: Final = (
+    Case.MessageSent.TOPIC,
+    Case.MessageReceived.TOPIC,
+    Case.SectionsReceived.TOPIC,
+    Case.SilenceRecorded.TOPIC,
+)
 GRACE: Final = timedelta(hours=2)
 OTHERS_WAIT: Final = timedelta(minutes=15)
 UNDO: Final = timedelta(hours=72)
@@ -61,6 +66,8 @@ NOT_DEPARTED: Final = "departure-unreported"
 ERASE: Final = "erase"
 SILENCE: Final = "silence"
 AFTER_WARNING: Final = timedelta(days=1)  # from the warning to the statement that no decision came
+SAID_AGAIN: Final = "said-again"
+COPIES_AFTER: Final = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))  # from a silence to its copies
 BREACH: Final = "breach"
 PARKED_FACT: Final = "parked-fact"
 CLOCK_FAILED: Final = "clock-failed"
@@ -136,12 +143,22 @@ class Clocks:
                 yield Ring(history.case.case, deadline.what, deadline.subject, told)
                 if deadline.what == "answer" and _silent(self._node, history, deadline):
                     yield Ring(history.case.case, SILENCE, deadline.subject, told + AFTER_WARNING)
+                if deadline.what == "answer":
+                    yield from self._said_again(history, deadline)
         if self._node.agency in history.standing.members():
             yield from self._expected(history, clock, arrivals)
         yield from self._silent_missions(history, arrivals)
         yield from self._breaches(history)
         yield from self._parked(history)
         yield from self._withdrawn(history)
+
+    def _said_again(self, history: History, deadline: Deadline) -> Iterator[Ring]:
+        """Say again, while nobody decides, what we stated of a silence: nothing acknowledges it."""
+        for (agency, silent), held in history.case.silences.get(deadline.subject, {}).items():
+            if agency == self._node.agency and (silent in deadline.waits_for or not deadline.waits_for):
+                for pause in COPIES_AFTER:
+                    subject = f"{deadline.subject} {silent}"
+                    yield Ring(history.case.case, SAID_AGAIN, subject, held.recorded_at + pause)
 
     def _told_at(self, history: History, deadline: Deadline) -> datetime:
         """Return when a person is told of what is owed: when its office works, in an emergency at once."""
@@ -254,6 +271,10 @@ class Clocks:
             self._alert(ring, now)
         elif ring.what == ERASE:
             self._erase(ring, now)
+        elif ring.what == SAID_AGAIN:
+            content_id, _, silent = ring.subject.partition(" ")
+            with self._node.store.transaction() as cursor:
+                silences.say_again(cursor, ring.case, content_id, silent, now)
         else:
             with self._node.store.transaction() as cursor:
                 code = CODES.get(ring.what, ring.what)

@@ -8,11 +8,14 @@ from contracts.encoding import instant_text
 from contracts.node_statement import Silence, read
 from logged_town import LoggedTown, logged_town
 from referral.audit.verify import verify
+from referral.exchange.alarms import Acknowledged, acknowledge
 from referral.exchange.answers import SILENCE
 from referral.following.anchoring import under_root
+from referral.following.clocks import SAID_AGAIN
 from referrals import answer, ask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from referral.casework.case import SilenceHeld
@@ -69,6 +72,67 @@ async def test_it_is_said_once_also_after_clocks_were_made_anew(tmp_path: Path) 
         await town.it.pass_time(4 * DAY)
         assert held(town, "be-fp", case) == [first]
         assert [one.statement for one in held(town, "hu-fp", case)] == [first.statement]
+
+
+class Losing:
+    """A broker's appends, all acknowledged and some lost."""
+
+    def __init__(self, town: LoggedTown) -> None:
+        """Stand before what be-fp appends."""
+        broker = town.it.nodes["be-fp"].worker.outbox._broker
+        self._append = broker.append
+        self.lost, self.losing = 0, False
+        broker.append = self.append  # type: ignore[method-assign]  # it stands before the real one
+
+    async def append(self, topic: str, records: Sequence[bytes]) -> None:
+        """Lose the records, or pass them on."""
+        if self.losing:
+            self.lost += len(records)
+        else:
+            await self._append(topic, records)
+
+
+async def test_a_statement_whose_copy_was_lost_is_said_again_until_it_is_heard(tmp_path: Path) -> None:
+    async with logged_town(tmp_path) as town:
+        case, _ = await asked(town)
+        await town.it.pass_time(2 * DAY + HOUR)
+        broker = Losing(town)
+        broker.losing = True
+        await town.it.pass_time(DAY + HOUR / 2)
+        [said] = held(town, "be-fp", case)
+        assert broker.lost > 0
+        assert held(town, "hu-fp", case) == []
+        broker.losing = False
+        await town.it.pass_time(6 * HOUR)
+        assert [one.statement for one in held(town, "hu-fp", case)] == [said.statement]
+        assert SILENCE in codes(town, "hu-fp")
+
+
+async def test_it_is_said_five_times_more_alarms_once_and_stops_with_the_decision(tmp_path: Path) -> None:
+    async with logged_town(tmp_path) as town:
+        case, _ = await asked(town)
+        await town.it.pass_time(4 * DAY)
+        hu = town.it.nodes["hu-fp"]
+        [alarm] = [one for one in hu.queries.alarms() if one.code == SILENCE]
+        by = Acknowledged("anna", "focal-point", town.it.clock())
+        with hu.node.store.transaction() as cursor:
+            acknowledge(cursor, alarm, by)
+        before = rings(town, case)
+        await town.it.pass_time(3 * DAY)
+        answer(town.it, case)
+        await town.it.pass_time(40 * DAY)
+        assert SILENCE not in codes(town, "hu-fp")
+        assert len(held(town, "hu-fp", case)) == 1
+        assert (before, rings(town, case)) == ((5, 3), (0, 0))
+
+
+def rings(town: LoggedTown, case: str) -> tuple[int, int]:
+    """Return how many more copies be-fp's clock says, and how many of them it has said."""
+    with town.it.nodes["be-fp"].node.store.reading() as cursor:
+        row = cursor.execute(
+            "SELECT COUNT(*), SUM(rung) FROM clocks WHERE what = ? AND case_id = ?", (SAID_AGAIN, case)
+        ).fetchone()
+    return row[0], row[1] or 0
 
 
 async def test_a_decision_in_time_or_within_the_day_of_the_warning_is_no_silence(tmp_path: Path) -> None:
