@@ -57,18 +57,40 @@ def node_folder() -> Path:
     return _installed("node", install)
 
 
+def compose_linter() -> Path:
+    """Return dclint, which knows the form of a compose file."""
+
+    def install(into: Path) -> None:
+        npm = _program("npm")
+        _program("node")
+        shutil.copytree(HERE / "compose", into, dirs_exist_ok=True)
+        _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], into)
+
+    return _installed("compose", install) / "node_modules" / ".bin" / "dclint"
+
+
 def bagit_python() -> Path:
     """Return the Python of a venv that holds bagit; `bagit.py` lies beside it."""
+    return _venv("bagit", "build.lock", "bagit.lock")
+
+
+def deploy_linters() -> Path:
+    """Return the folder of hadolint, compose-lint, kubernetes-validate, and of a Python that reads YAML."""
+    return _venv("deploylint", "deploylint.lock").parent
+
+
+def _venv(name: str, *locks: str) -> Path:
+    """Return the Python of a venv that holds what the locks name."""
 
     def install(into: Path) -> None:
         _run([sys.executable, "-m", "venv", str(into)], HERE)
         pip = [str(into / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-        for lock in ("build.lock", "bagit.lock"):
-            locked = ["--require-hashes", "--no-build-isolation", "-r", str(HERE / "bagit" / lock)]
+        for lock in locks:
+            locked = ["--require-hashes", "--no-build-isolation", "-r", str(HERE / name / lock)]
             _run([*pip, *locked], HERE)
 
     # A venv knows its own path, so it is made in its place.
-    return _installed("bagit", install, in_place=True) / "bin" / "python"
+    return _installed(name, install, in_place=True) / "bin" / "python"
 
 
 def _installed(name: str, install: Callable[[Path], None], *, in_place: bool = False) -> Path:
@@ -138,7 +160,7 @@ class Judge:
 
 def main() -> None:
     """Install every tool and say where it is."""
-    for install in (go_tools, node_folder, bagit_python):
+    for install in (go_tools, node_folder, bagit_python, compose_linter, deploy_linters):
         sys.stdout.write(f"{install()}\n")
 
 
