@@ -13,6 +13,7 @@ CHUNK = 100
 LONGEST = 26  # short enough for two thousand; campaign.py draws longer ones
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(20))
 def test_both_folds_say_the_same_of_drawn_histories(chunk: int) -> None:
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):

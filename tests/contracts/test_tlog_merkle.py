@@ -107,6 +107,7 @@ def every_flip(hashes: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
             yield (*hashes[:place], flipped(hashed, bit), *hashes[place + 1 :])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", PARTS)
 def test_every_flipped_bit_of_an_inclusion_proof_its_leaf_or_its_root_up_to_64_is_refused(sizes: range) -> None:
     for size in sizes:
@@ -115,6 +116,7 @@ def test_every_flipped_bit_of_an_inclusion_proof_its_leaf_or_its_root_up_to_64_i
             assert all(refuses(verify_inclusion, it[0], at, size, it[2:], it[1]) for it in every_flip(whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", PARTS)
 def test_every_flipped_bit_of_a_consistency_proof_or_of_its_roots_up_to_64_is_refused(sizes: range) -> None:
     for size in sizes:

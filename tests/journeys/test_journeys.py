@@ -52,6 +52,7 @@ def test_all_the_stories_are_there() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", JOURNEYS, ids=lambda path: path.stem)
 def test_a_journey_goes_as_it_says(path: Path) -> None:
     report = play(path)

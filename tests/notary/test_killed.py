@@ -28,6 +28,7 @@ def lives(folder: Path, step: Step) -> Iterable[dict[str, Any]]:
     return [json.loads(line) for line in told.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", Step)
 def test_fifty_times_killed_after_a_step_every_answer_holds_and_no_size_has_two_roots(
     tmp_path: Path, step: Step

@@ -55,6 +55,7 @@ FIELDS: dict[str, tuple[str, Callable[[str], Body]]] = {
 }
 
 
+@pytest.mark.slow
 async def test_no_text_in_any_field_is_more_than_refused(caller: Caller) -> None:
     failed = [found for field in FIELDS async for found in _failing(caller, field)]
 

@@ -30,6 +30,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bit", [0, 5])
 def test_one_flipped_byte_in_any_file_fails_and_names_the_message_or_the_file(
     made: Made, copied: Callable[[], Path], bit: int
@@ -303,6 +304,7 @@ def test_a_comment_in_the_procedure_changes_nothing_but_the_manifest(copied: Cal
     assert verify(folder).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "garbage",
     [
