@@ -35,6 +35,10 @@ ANCHOR: Final = b"LFV1/anchor"
 ANCHOR_ROWS: Final = b"LFV1/anchor-rows"
 ANCHOR_PARTS: Final = b"LFV1/anch-parts"
 ERASED: Final = b"LFV1/erased"
+BACKUP_EXTRACT: Final = b"LFB1/extract"
+BACKUP_COMMIT: Final = b"LFB1/commit"
+BACKUP_KEY: Final = b"LFB1/key"
+BACKUP_FILE: Final = b"LFB1/file"
 
 SIGNATURE_PREFIX: Final = b"LF1/signature\x00"
 REQUEST_PREFIX: Final = b"LF1/request\x00"
@@ -69,5 +73,9 @@ PERSONS: Final = (
     ANCHOR_ROWS,
     ANCHOR_PARTS,
     ERASED,
+    BACKUP_EXTRACT,
+    BACKUP_COMMIT,
+    BACKUP_KEY,
+    BACKUP_FILE,
 )
 PREFIXES: Final = (SIGNATURE_PREFIX, REQUEST_PREFIX, STATEMENT_PREFIX)

@@ -56,6 +56,7 @@ from referral.opening import (
     keep_root,
     open_node,
     read_root,
+    register_path,
     write_whole,
 )
 from referral.vault import KeyFile, Vault
@@ -348,12 +349,13 @@ def renew(folder: Path, unlock: Unlock, now: Callable[[], datetime]) -> date:
         if network.notary is not None:
             raise JoiningRefused("This network has a log: the running node publishes its epoch keys there by itself.")
         directory = network.directory()
-        known = set(directory.epoch_days(settings.agency))
-        missing = [day for day in days_from(today - YESTERDAY, today + AHEAD) if day not in known]
-        if missing:
-            with Vault.unlock(folder / VAULT_FOLDER, unlock, now) as vault:
+        with Vault.unlock(folder / VAULT_FOLDER, unlock, now, register_path(settings, folder)) as vault:
+            known = set(directory.epoch_days(settings.agency)) & set(vault.epoch_days())  # a restored vault has none
+            missing = [day for day in days_from(today - YESTERDAY, today + AHEAD) if day not in known]
+            if missing:
                 chain = Chain(network.name, settings.agency, vault, at, directory.head(settings.agency))
                 chain.epoch_keys(directory.current_signing(settings.agency, at)[1], missing)
+        if missing:
             raw = write_network(replace(network, statements=(*network.statements, *chain.entries)))
             # The private halves are in the vault. If we stop between these two, the next start takes the file over.
             write_whole(file, raw)

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from contracts.refusal import Refusal
 from referral.cli.alarm import add_to as add_alarms
 from referral.cli.audit import add_to as add_audit
+from referral.cli.backup import add_to as add_backups
 from referral.cli.call import USED_WRONGLY, AsJson, Asked, Misused, NodeDir
 from referral.cli.case import add_to as add_cases
 from referral.cli.consent import add_to as add_consents
@@ -59,6 +60,7 @@ for _add in (
     add_alarms,
     add_log,
     add_audit,
+    add_backups,
     add_plays,
 ):
     _add(app)

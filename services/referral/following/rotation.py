@@ -94,11 +94,12 @@ class Rotation:
         """Return the days to publish: none while 30 days are there, else what is missing until a week further."""
         today = now.astimezone(UTC).date()
         known = set(self._node.directory.epoch_days(self._node.agency))
+        held = set(self._node.vault.epoch_days())  # a restored vault has none: its keys are published anew
         for entry in self._node.own.waiting(self._node.directory):
             body = read_statement(entry.statement).body
             known |= {day for day, _ in body.keys} if isinstance(body, EpochKeys) else set()
         days = [today + timedelta(days=number) for number in range((AHEAD + AT_ONCE).days + 1)]
-        missing = [day for day in days if day not in known]
+        missing = [day for day in days if day not in known & held]
         return missing if missing and missing[0] <= today + AHEAD else []
 
     def _look_at_signing_key(self, skid: str, now: datetime) -> None:

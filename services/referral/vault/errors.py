@@ -65,6 +65,12 @@ class EraseRegisterUnwritable(ReferralRefusal):
     code = "erase-register-unwritable"
 
 
+class StreamRefused(ReferralRefusal):
+    """This sealed file does not open: it is another file, or torn, or for another key; take another copy of it."""
+
+    code = "stream-refused"
+
+
 class KeyUnknown(ReferralRefusal):
     """The vault holds no such key and does not know it as erased; restore a vault backup that holds it."""
 
