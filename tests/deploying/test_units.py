@@ -95,12 +95,20 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
         BIN / "referral",
         "init",
         "--node",
-        var / "landfall-node",
+        var / "landfall-node" / "node",
         *INIT.split(),
         "--network",
         etc / "network.json",
     ]
-    found = ["--found", "--log-key", vkey, "--notary", "http://127.0.0.1:8750", "--broker-path", var / "broker.sqlite"]
+    found = [
+        "--found",
+        "--log-key",
+        vkey,
+        "--notary",
+        "http://127.0.0.1:8750",
+        "--broker-path",
+        var / "landfall-node" / "broker.sqlite",
+    ]
     surroundings = {"PATH": os.defpath, "CREDENTIALS_DIRECTORY": str(run)}
     subprocess.run([*init, *found], env=surroundings, capture_output=True, text=True, check=True)
     return made
@@ -126,3 +134,4 @@ def test_the_unit_of_the_node_starts_a_node_whose_vault_a_credential_opens(machi
     finally:
         code = ended(process, signal.SIGTERM)
     assert code == 0
+    assert {path.name for path in (machine.root / "var").iterdir()} == {"landfall-node", "landfall-notary"}

@@ -14,6 +14,7 @@ CASES = 20_000
 NEVER_REFUSES = {"journal-frame"}  # what is torn there is no frame, which is an answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_decoder_answers_or_refuses_by_name(name: str) -> None:
     decoder = ALL[name]
