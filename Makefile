@@ -10,11 +10,12 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ROOMS := contracts services tests docs
 TESTS ?=
+CAMPAIGN ?=
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-witnesses test lint docs bench install lock clean
+.PHONY: help demo demo-witnesses test lint docs bench campaign install lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -40,6 +41,9 @@ docs: $(DEV) ## the generated pages, then the site in build/site
 
 bench: $(DEV) ## the benchmarks; writes docs/benchmarks
 	$(BIN)/python tests/benchmarks
+
+campaign: $(DEV) ## the long tests, for hours; CAMPAIGN="--budget 30 --only F1" for less; writes docs/campaigns
+	$(BIN)/python tests/campaign $(CAMPAIGN)
 
 install: $(DEV) ## .venv with everything
 

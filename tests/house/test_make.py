@@ -25,7 +25,7 @@ def test_the_readme_shows_the_two_commands_on_its_first_screen() -> None:
     assert re.findall(r"^make (\w+)", first, re.MULTILINE) == ["demo", "test"]
 
 
-@pytest.mark.parametrize("target", ["demo", "demo-witnesses", "test", "lint", "docs", "bench", "clean"])
+@pytest.mark.parametrize("target", ["demo", "demo-witnesses", "test", "lint", "docs", "bench", "campaign", "clean"])
 def test_every_target_is_there(target: str) -> None:
     shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (shown.returncode, shown.stderr) == (0, "")

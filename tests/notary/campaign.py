@@ -3,11 +3,13 @@
 `--kills`: how often the notary is killed after each step of its sequencer (the suite: 50 times each).
 `--starts`: in how many of the 1,001 files of a log one bit is flipped while it is stopped (the suite: some 30).
 Prints what was seen; the exit code is 1 where an answer was broken, a size had two roots or damage was signed over.
+`--json FILE` takes how many kills there were after each step, and what did not hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 import tempfile
@@ -74,11 +76,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--starts", type=int, default=1_001)
+    parser.add_argument("--json", type=Path, help="takes the figures")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        found = [killed(Path(home) / step.name, step, wanted.kills) for step in Step]
-        found.append(started(Path(home) / "flipped", wanted.starts))
-    return 0 if all(found) else 1
+        found = {f"killed after {step.value}": killed(Path(home) / step.name, step, wanted.kills) for step in Step}
+        found["one bit flipped while it was stopped"] = started(Path(home) / "flipped", wanted.starts)
+    failed = [what for what, held in found.items() if not held]
+    if wanted.json:
+        value = {"ran": wanted.kills, "failed": failed, "seen": {"files flipped": wanted.starts}}
+        wanted.json.write_text(json.dumps(value) + "\n", encoding="utf-8")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
