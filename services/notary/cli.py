@@ -37,6 +37,7 @@ from notary.errors import (
 from notary.governing_commands import add_to as add_governing
 from notary.http_client import LogClient
 from notary.log import fresh_seed, make_log, read_key, read_signer
+from notary.log_lines import log_to_standard_error
 from notary.mirror import Mirrored
 from notary.mirror import mirror as mirror_log
 from notary.progress import Progress
@@ -105,6 +106,11 @@ def serve(
     witness_of: Annotated[
         Path | None, typer.Option(help="A file of public keys of other logs, one a line, that this notary witnesses.")
     ] = None,
+    *,
+    admin: Annotated[
+        str | None, typer.Option(help="HOST:PORT of /livez, /readyz and /metrics, for who runs the notary.")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="json or console: lines for people.")] = None,
 ) -> None:
     """Take entries and sign checkpoints until SIGTERM.
 
@@ -112,12 +118,15 @@ def serve(
     65,536 entries are read before requests are answered, the rest of a larger log while entries are taken already.
 
     When requests are answered, one JSON line on standard output says so, with the URL. Options that are not given come
-    from NOTARY_BIND, NOTARY_NETWORK, NOTARY_INTERVAL and NOTARY_WITNESS_OF; else 127.0.0.1:8750, 1 second and no log.
+    from NOTARY_BIND, NOTARY_NETWORK, NOTARY_INTERVAL, NOTARY_WITNESS_OF, NOTARY_ADMIN and NOTARY_LOG_FORMAT; else
+    127.0.0.1:8750, 1 second and no log, a free port of this machine for the admin port, and json.
 
     Where the root file's policy names witnesses, each of them is asked first, and nothing is signed before as many have
     answered as the quorum asks for; /readyz says how each of them stands.
     """
-    chosen = _or_exit(lambda: settings(bind=bind, network=network, interval=interval, witness_of=witness_of))
+    given = {"bind": bind, "network": network, "interval": interval, "witness_of": witness_of}
+    chosen = _or_exit(lambda: settings(**given, admin=admin, log_format=log_format))
+    log_to_standard_error(chosen.log_format)
     with _progress("reading") as progress:
         _or_exit(lambda: serve_log(folder, chosen, print_ready, progress.tell))
 

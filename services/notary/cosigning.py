@@ -10,10 +10,11 @@ One round is one checkpoint; a witness that is still busy with an older one join
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
 
 from contracts import tlog
 from notary import disk
@@ -36,7 +37,7 @@ ATTEMPTS: Final = 3  # a first question, one with the size that was answered, on
 
 ASKING_FAILED: Final = "asking it failed; the log of this program says why"
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
 
 class Asks(Protocol):
@@ -219,9 +220,9 @@ class Cosigning:
                 self._doubt(one, str(error))
                 if self._log.stopped is not None:
                     return
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - whatever it is, this witness is asked again and no other waits
                 if one.away != ASKING_FAILED:
-                    logger.exception("A witness could not be asked.")
+                    logger.error("witness-not-asked", witness=one.key.name, error=type(error).__name__)
                 one.away = ASKING_FAILED
             else:
                 await self._signed(one, round_, line)
@@ -269,12 +270,12 @@ class Cosigning:
     def _doubt(self, one: Asked, why: str) -> None:
         """Stop for good where a witness knows more than we do: one at the start, or later a quorum of them."""
         if one.away != why:
-            logger.warning("Witness %s: %s.", one.key.name, why)
+            logger.warning("witness-ahead", witness=one.key.name, why=why)
         one.away, one.ahead = why, True
         ahead = [other.name for other in self.witnesses if other.ahead]
         if self._log.stopped is None and (not self._examined or self._policy.witnessed_by(ahead)):
             self._log.stopped = f"rolled back: witness {one.key.name}: {why}"
-            logger.error("Nothing is signed any more: %s.", self._log.stopped)
+            logger.error("log-stopped", why=self._log.stopped)
             # What we cosigned lies in the same folder, and was put back with it.
             self._own.stopped = True
 
@@ -287,8 +288,8 @@ class Cosigning:
             quorum = self._policy.witnessed_by(round_.lines)
             try:
                 await self._sequencer.in_log_thread(self._write, round_.checkpoint, round_.note(), quorum)
-            except OSError:
-                logger.exception("The cosigned checkpoint could not be written; the next one is.")
+            except OSError as error:
+                logger.error("checkpoint-not-written", error=type(error).__name__, number=error.errno)
 
     def _write(self, checkpoint: tlog.Checkpoint, note: bytes, quorum: bool) -> None:
         if quorum:

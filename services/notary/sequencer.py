@@ -7,11 +7,12 @@ flush. The first entry after a quiet time starts an interval, at whose end one c
 from __future__ import annotations
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import structlog
 
 from contracts.refusal import Refusal
 from contracts.request import RequestReplayed
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 QUIET: Final = 60.0  # seconds without entries after which the files are looked at again, nothing being signed
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Sequencer:
                 if not isinstance(error, Exception):
                     raise
                 if not isinstance(error, Refusal):
-                    logger.exception("The log could not take entries.")
+                    logger.error("entries-not-taken", error=type(error).__name__)
                 continue
             self._brought.set()
             for submission, answered in zip(group, answers, strict=True):
@@ -156,8 +157,8 @@ class Sequencer:
         """Let the log read its files; return whether it may still sign."""
         try:
             await self.in_log_thread(call)
-        except OSError:
-            logger.exception("The log cannot be read; it is tried again after the next interval.")
+        except OSError as error:
+            logger.error("log-unreadable", error=type(error).__name__, number=error.errno)
             self._trouble = "the disk cannot be read"
             await asyncio.sleep(self._interval)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
@@ -186,8 +187,8 @@ class Sequencer:
             await asyncio.sleep(self._interval)
             try:
                 await self.in_log_thread(self._log.sequence)
-            except OSError:
-                logger.exception("The checkpoint could not be written; it is tried again after the next interval.")
+            except OSError as error:
+                logger.error("checkpoint-not-written", error=type(error).__name__, number=error.errno)
                 self._trouble = "the disk cannot be written"
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed any more
                 self._say_stopped(error)
@@ -200,10 +201,8 @@ class Sequencer:
 
     def _say_stopped(self, error: Exception) -> None:
         """Tell the operator why nothing is signed any more; a refusal says all there is to say."""
-        if isinstance(error, Refusal):
-            logger.error("The log has stopped: %s", self._log.stopped or error)
-        else:
-            logger.error("The log has stopped.", exc_info=error)
+        why = self._log.stopped or str(error) if isinstance(error, Refusal) else ""
+        logger.error("log-stopped", why=why, error=type(error).__name__)
 
     async def in_log_thread(self, call: Callable[..., T], *given: Any) -> T:
         """Return what `call` returns in the one thread that may touch the log."""

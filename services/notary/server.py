@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import socket
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from contracts import tlog
 from notary.agencies import read_agencies, read_root
 from notary.api import Notary, make_app
+from notary.api.admin import make_admin
+from notary.api.watched import Watched
 from notary.clock import clock
 from notary.errors import SettingRefused
 from notary.log import open_log
+from notary.metrics import Requests
 from notary.witness import read_known_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
+    from typing import Literal
 
     from notary.config import Settings
     from notary.log import Log
 
 GRACE_SECONDS = 5
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
 
 def serve(
@@ -52,15 +58,17 @@ def serve(
         root = read_root(settings.network, log.signer.key)
         policy = tlog.read_policy((agencies.directory.policy or root.policy).encode())
         if not policy.asks_for_witnesses:
-            logger.warning("Nobody witnesses this log: that it was put back from a copy is something it cannot notice.")
+            logger.warning("not-witnessed")
         notary = Notary(log, agencies, now, settings.interval, settings.allowance(), known, policy, tell=tell)
-        with _listening(settings.address()) as listener:
-            asyncio.run(_serve(notary, listener, ready, ends_with_stdin=settings.ends_with_stdin))
+        at, own = settings.address("bind"), settings.address("admin")
+        with _listening("bind", at) as listener, _listening("admin", own) as admin:
+            asyncio.run(_serve(notary, listener, admin, ready, ends_with_stdin=settings.ends_with_stdin))
+        logger.info("stopped")
     finally:
         log.close()
 
 
-def _listening(address: tuple[str, int]) -> socket.socket:
+def _listening(name: str, address: tuple[str, int]) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     # Named as TCP, so that answers are sent at once: asyncio leaves Nagle's delay on a socket of protocol 0.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -69,27 +77,44 @@ def _listening(address: tuple[str, int]) -> socket.socket:
         listener.bind(address)
     except OSError:
         listener.close()
-        raise SettingRefused("bind: this address cannot be listened on; choose another port.") from None
+        raise SettingRefused(f"{name}: this address cannot be listened on; choose another port.") from None
     return listener
 
 
 async def _serve(
-    notary: Notary, listener: socket.socket, ready: Callable[[dict[str, Any]], None], *, ends_with_stdin: bool
+    notary: Notary,
+    listener: socket.socket,
+    admin: socket.socket,
+    ready: Callable[[dict[str, Any]], None],
+    *,
+    ends_with_stdin: bool,
 ) -> None:
-    config = uvicorn.Config(
-        make_app(notary),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = _Server(config, lambda: ready(_announcement(notary.log, listener)))
+    app, registry = make_app(notary), CollectorRegistry()
+    app.add_middleware(Watched, requests=Requests(registry))
+    server = _Server(_config(app), lambda: ready(_announcement(notary.log, listener, admin)))
+    own = _Server(_config(make_admin(notary, registry), lifespan="off"), lambda: None)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     if ends_with_stdin:
         threading.Thread(target=lambda: _at_end_of_stdin(loop, server.stop), daemon=True).start()
-    await server.serve(sockets=[listener])
+    watched = asyncio.create_task(own.serve(sockets=[admin]))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        own.stop()
+        await watched
+
+
+def _config(app: Callable[..., Any], lifespan: Literal["auto", "off"] = "auto") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        lifespan=lifespan,
+    )
 
 
 def _at_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
@@ -100,13 +125,18 @@ def _at_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) 
         loop.call_soon_threadsafe(stop)
 
 
-def _announcement(log: Log, listener: socket.socket) -> dict[str, Any]:
+def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    address = f"[{host}]" if ":" in host else host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announcement(log: Log, listener: socket.socket, admin: socket.socket) -> dict[str, Any]:
+    logger.info("started", release=version("landfall"), origin=log.origin, size=log.published.size)
     return {
         "ready": True,
-        "url": f"http://{address}:{port}",
-        "port": port,
+        "url": _url(listener),
+        "port": listener.getsockname()[1],
+        "admin": _url(admin),
         "origin": log.origin,
         "vkey": str(log.signer.key),
         "size": log.published.size,

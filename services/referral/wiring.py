@@ -35,6 +35,7 @@ class Wired:
     desk: Desk
     queries: Queries
     worker: Worker
+    notarys_time: NotarysTime | None = None
 
     async def close(self) -> None:
         """Let go of broker, notary, store and vault."""
@@ -75,10 +76,11 @@ def wire(folder: Path, node: Node, broker: Broker, notary: LogClient | None) -> 
     desk = Desk(node)
     proofs = folder / PROOFS_FOLDER
     proofs.mkdir(exist_ok=True, mode=0o700)
+    notarys_time = NotarysTime(node)
     if isinstance(notary, NotaryClient):
-        notary.heard = NotarysTime(node)
+        notary.heard = notarys_time
     worker = Worker(node, desk, broker, notary, proofs)
-    return Wired(folder, Settings.read(folder), node, desk, Queries(node, proofs), worker)
+    return Wired(folder, Settings.read(folder), node, desk, Queries(node, proofs), worker, notarys_time)
 
 
 def wire_up(folder: Path, unlock: Unlock, now: Clock = machine_clock) -> Wired:

@@ -33,6 +33,7 @@ from referral.following.convictions import FOLDER as CONVICTIONS
 from referral.following.follower import Follower, Followers
 from referral.following.log_views import LogViews
 from referral.following.mirror import Mirror
+from referral.following.overtaken import Overtaken
 from referral.following.proofs import LogClient, NotaryAway
 from referral.following.rotation import Rotation
 from referral.following.stated import StatementProofs
@@ -95,10 +96,12 @@ class Worker:
             *self.views.followers,
         )
         self._sending, self._together = Followers([sending]), Followers(self.followers)
+            Overtaken(node).follower,
         self.broker_away = False
         self.notary_away = False
         self._steps = self.mirror.steps
         self._noted: dict[str, bool] = {}
+        self.turns_failed = 0
         self._behind_since: datetime | None = None
         self._behind: set[tuple[str, str]] | None = None  # the cases that stand still, None before the first look
         self._day: datetime | None = None
@@ -123,7 +126,7 @@ class Worker:
             done += self._sync(self._node.now())
         # Messages and receipts go out before anything else is looked at.
         done += self._sending.catch_up(self._node.store)
-        done += await self._with_broker(self.outbox.turn)
+        done += await self._with_broker(self.outbox.turn, asks=False)
         done += self.follow()
         if self._knows_what_came():
             done += self.clocks.turn() + self.deliveries.turn()
@@ -146,6 +149,11 @@ class Worker:
 
     def follow(self) -> int:
         """Let every follower read on to the end, and tell a person of a case in which one stands still."""
+    @property
+    def followers_looked_at(self) -> float:
+        """Return when the followers read on last, by a clock that counts seconds and never goes back."""
+        return self._together.looked_at
+
         done = self._together.catch_up(self._node.store)
         behind = self._together.parked(self._node.store)
         if behind != self._behind:
@@ -203,6 +211,7 @@ class Worker:
             log.warning("turn-failed", error=type(error).__name__)
             self.inbox.forget_position()
             await _pause(stop, AWAY_SECONDS)
+            self.turns_failed += 1
             return 0
 
     async def _prove(self, stop: asyncio.Event) -> None:
@@ -237,7 +246,8 @@ class Worker:
 
     # -- the world outside -------------------------------------------------------------------------------------------
 
-    async def _with_broker(self, work: Callable[[], Awaitable[int]]) -> int:
+    async def _with_broker(self, work: Callable[[], Awaitable[int]], *, asks: bool = True) -> int:
+        """Do what needs the broker; work that `asks` nothing while there is nothing to do does not show it back."""
         try:
             done = await work()
         except BrokerError as away:
@@ -245,8 +255,9 @@ class Worker:
             self.broker_away = True
             self._note(BROKER_AWAY, type(away).__name__, now_away=True)
             return 0
-        self.broker_away = False
-        self._note(BROKER_AWAY, "", now_away=False)
+        if asks or done:
+            self.broker_away = False
+            self._note(BROKER_AWAY, "", now_away=False)
         return done
 
     async def _with_notary(self) -> int:

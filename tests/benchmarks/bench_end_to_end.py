@@ -35,8 +35,8 @@ from processes import found as founded
 from referral.api.serving import WorkerThread
 from referral.casework.case import Case
 from referral.casework.intent import Chosen, Intent
-from referral.cli.serving import log_to_standard_error
 from referral.desk import ConsentForm
+from referral.log_lines import log_to_standard_error
 from referral.opening import KEY_FILE
 from referral.play.journey import AgencyPart
 from referral.vault import KeyFile

@@ -129,7 +129,7 @@ async def look(script: Script, found: Played) -> None:
             for item in timeline["messages"]:
                 found.timelines[agency, item["message"]] = item["sections"]
             found.lists += [json.dumps(timeline), (await face.get(f"/v1/cases/{case}/standing")).text]
-        for path in ("/v1/cases", "/v1/register", "/v1/alarms", "/livez", "/readyz", "/version"):
+        for path in ("/v1/cases", "/v1/register", "/v1/alarms", "/v1/state", "/version"):
             found.lists.append((await face.get(path)).text)
         for one in script.written:
             for name in one.sections:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 import plain_tlog
 from contracts import tlog
@@ -319,20 +320,21 @@ async def test_a_large_log_takes_entries_while_it_is_read_and_signs_after_that(
 
 
 async def test_damage_that_is_found_while_a_large_log_is_served_stops_it_and_is_named(
-    log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(log, entries(2_600))
     monkeypatch.setattr("notary.log.READ_BEFORE_SERVING", 0)
     wrong = log / "tile/0/007"
     wrong.write_bytes(wrong.read_bytes()[:-1] + b"?")
     async with desk(log) as notary:
-        while (state := await notary.client.get("/readyz")).status_code == 200:
-            await asyncio.to_thread(lambda: None)
+        with capture_logs() as lines:
+            while (state := await notary.client.get("/readyz")).status_code == 200:
+                await asyncio.to_thread(lambda: None)
         assert "Damaged: tile/0/007" in state.json()["output"]
         assert (await notary.submit([entry("x")])).status_code == 503
         assert (await notary.client.get("/tile/0/006")).status_code == 200
     assert head_of(log)[0] == 2_600
-    assert [one.getMessage() for one in caplog.records] == [f"The log has stopped: {state.json()['output']}"]
+    assert [(one["event"], one["why"]) for one in lines] == [("log-stopped", state.json()["output"])]
 
 
 @pytest.mark.parametrize("name", ["tile/0/004", "tile/entries/007", "tile/entries/010.p/40", "tile/1/000.p/10"])

@@ -48,7 +48,7 @@ TAGS: Final = (
     {"name": "messages", "description": "Sending messages of the procedure, reading their sections."},
     {"name": "consent", "description": "What a person allows, towards one agency at a time."},
     {"name": "lists", "description": "The register, the arrivals, the alarms."},
-    {"name": "health", "description": "For whoever runs the node; no token is asked for."},
+    {"name": "health", "description": "For whoever runs the node; its admin port says more."},
 )
 
 

@@ -1,4 +1,7 @@
-"""For whoever runs a node: is it alive, what is away, which release; nothing of a case, so no token."""
+"""What is away and how much waits, for who has the token; which release this is, for everybody.
+
+Whether the process is alive and ready is asked at the admin port (`admin.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,14 @@ from fastapi import APIRouter
 
 from referral import __version__
 from referral.api import shapes
-from referral.api.doors import Served, StrictRoute
+from referral.api.described import problems
+from referral.api.doors import Principal, Served, StrictRoute
 
 routes = APIRouter(tags=["health"], route_class=StrictRoute)
 
 
-@routes.get("/livez", summary="Is the process alive?")
-def livez() -> shapes.AliveOut:
-    """Answer as long as the process runs."""
-    return shapes.AliveOut(state="ok")
-
-
-@routes.get("/readyz", summary="Can it serve, and what is away?")
-def readyz(parts: Served) -> shapes.StateOut:
+@routes.get("/v1/state", summary="What is away, and what waits for it?", responses=problems(401))
+def show_state(parts: Served, _who: Principal) -> shapes.StateOut:
     """Report broker and notary: with either away commands are stored, and what is to be sent or proven waits."""
     worker, node = parts.worker, parts.node
     broker = "away" if worker.broker_away else "ok"

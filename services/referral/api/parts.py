@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
     from pathlib import Path
 
     from referral.desk import Desk
+    from referral.exchange.certain import NotarysTime
+    from referral.following.follower import Follower
     from referral.following.witnessing import Witnessing
     from referral.node import Node
     from referral.queries import Queries
@@ -19,7 +22,16 @@ class Work(Protocol):
 
     broker_away: bool
     notary_away: bool
+    turns_failed: int
     witnessing: Witnessing
+
+    @property
+    def followers(self) -> Sequence[Follower]:
+        """What follows the history."""
+
+    @property
+    def followers_looked_at(self) -> float:
+        """When the followers read on last, by a clock that counts seconds and never goes back."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take turns until `stop` is set."""
@@ -47,6 +59,10 @@ class Parts(Protocol):
     @property
     def worker(self) -> Work:
         """Its work."""
+
+    @property
+    def notarys_time(self) -> NotarysTime | None:
+        """What the notary's answers say of the time."""
 
     async def close(self) -> None:
         """Let go of broker, notary, store and vault."""

@@ -357,12 +357,6 @@ class SectionOut(Shape):
     body: dict[str, Any]
 
 
-class AliveOut(Shape):
-    """The process runs."""
-
-    state: Literal["ok"]
-
-
 class VersionOut(Shape):
     """The release, and the procedure that it works by."""
 

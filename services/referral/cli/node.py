@@ -13,10 +13,13 @@ from referral.cli.call import AsJson, Misused, NodeDir, call
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from referral.log_lines import LogFormat
+
 NETWORK: Final = "network.json"
 GOVERNOR: Final = "governor.key"
 BROKER: Final = "broker.sqlite"
 MAX_PORT: Final = 65_535
+LOG_FORMATS: Final[Mapping[str, LogFormat]] = {"json": "json", "console": "console"}
 
 Text = str | None
 
@@ -108,6 +111,10 @@ def up(
     context: typer.Context,
     *,
     bind: Annotated[str, typer.Option(metavar="HOST:PORT", help="Port 0 takes a free one.")] = "127.0.0.1:8080",
+    admin: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where /livez, /readyz and /metrics are; for who runs the node.")
+    ] = "127.0.0.1:0",
+    log_format: Annotated[str, typer.Option(metavar="FORMAT", help="json or console: lines for people.")] = "json",
     node: NodeDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -116,13 +123,19 @@ def up(
     When requests are answered, one JSON line on standard output says where. Broker and notary may be away: commands are
     stored, and what is to be sent waits.
 
+    Whoever runs the node asks its admin port: is it alive (/livez), can it serve (/readyz), its figures (/metrics). It
+    listens on this machine alone and on a free port unless --admin says otherwise. The log goes to standard error.
+
     Example: referral up --node be-fp --bind 127.0.0.1:8081
     """
     asked = call(context, node, as_json)
-    host, port = _address(bind)
+    api, own = _address(bind, "--bind"), _address(admin, "--admin")
+    form = LOG_FORMATS.get(log_format)
+    if form is None:
+        raise Misused("`--log-format` takes json or console.")
     from referral.cli.serving import serve  # noqa: PLC0415 - loaded when it is asked for
 
-    serve(asked.folder, host, port)
+    serve(asked.folder, api, own, form)
 
 
 def doctor(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:
@@ -140,9 +153,9 @@ def doctor(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = Fa
     output.report(found, as_json=asked.as_json, training=found.training)
 
 
-def _address(bind: str) -> tuple[str, int]:
-    host, colon, port = bind.rpartition(":")
+def _address(given: str, option: str) -> tuple[str, int]:
+    host, colon, port = given.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= MAX_PORT):
-        raise Misused("`--bind` takes HOST:PORT, such as 127.0.0.1:8080.")
+        raise Misused(f"`{option}` takes HOST:PORT, such as 127.0.0.1:8080.")
     return host, int(port)

@@ -68,7 +68,7 @@ class Running:
     @property
     def training(self) -> bool:
         """Say whether the node's network is for training."""
-        return bool(self._ask("GET", "/readyz")["training"])
+        return bool(self._ask("GET", "/v1/state")["training"])
 
     def open_case(self, key: str) -> dict[str, Any]:
         """Create a case."""
@@ -126,12 +126,12 @@ class Running:
         return found
 
 
-def announce(folder: Path, url: str) -> None:
-    """Write where the node that runs in `folder` listens."""
+def announce(folder: Path, url: str, admin: str = "") -> None:
+    """Write where the node that runs in `folder` listens, and where its admin port is."""
     passing = folder / f"{UP_FILE}.part"
     file = os.open(passing, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     with os.fdopen(file, "w", encoding="utf-8") as kept:
-        json.dump({"pid": os.getpid(), "url": url}, kept)
+        json.dump({"pid": os.getpid(), "url": url, "admin": admin}, kept)
         kept.write("\n")
     # If we stop here nobody finds the node; after the next line a file may outlive it, which the writer's lock tells.
     passing.replace(folder / UP_FILE)

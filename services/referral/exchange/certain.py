@@ -113,10 +113,12 @@ class NotarysTime:
         """Keep it in the store of `node`."""
         self._node = node
         self._kept: datetime | None = None
+        self.ahead: timedelta | None = None  # our clock minus the notary's at its last answer
 
     def __call__(self, at: datetime) -> None:
         """Keep `at` unless what is kept is hardly older."""
         now = self._node.now()
+        self.ahead = now - at
         shown = min(at, now)
         if self._kept is None or shown - self._kept >= LOOK:
             with self._node.store.transaction() as cursor:

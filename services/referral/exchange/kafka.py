@@ -15,12 +15,12 @@ error of one hides nothing of another; a further one asks for offsets, since a w
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
@@ -60,7 +60,7 @@ CLOSE_LIMIT: Final = 1.0  # seconds for clients that have nothing to flush: TLS 
 TOO_FEW: Final = InvalidReplicationFactorError.errno  # brokers that are up, also while the only one starts
 AGAIN: Final = 0.2  # seconds between two tries of an operator's request
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MILLISECOND: Final = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
@@ -338,7 +338,7 @@ async def _ended(work: Any, client: Any, limit: float = CLOSE_LIMIT) -> bool:
         async with asyncio.timeout(limit):
             await work
     except (KafkaError, OSError, TimeoutError) as error:
-        _log.warning("A Kafka client did not end by itself and was cut off: %s.", type(error).__name__)
+        log.warning("client-cut-off", error=type(error).__name__)
         for line in lines:
             line.abort()
         return False

@@ -11,6 +11,7 @@ Unlike the library's runners it has no thread, no wait and no clock of its own: 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -189,6 +190,7 @@ class Followers:
         """Keep these up."""
         self._followers = tuple(followers)
         self._looked: dict[str, tuple[int, int]] = {}  # the position of each, and how far there was nothing for it
+        self.looked_at = time.monotonic()  # when all had read to the end, or a page further, by a clock of seconds
 
     def catch_up(self, store: Store) -> int:
         """Take rounds until nothing is left; return how many events were read."""
@@ -199,6 +201,7 @@ class Followers:
             waiting = [(one, ahead) for one in behind if (ahead := one._next_page(store)) is not None]  # noqa: SLF001 - the same
             total += self._round(store, waiting)
             behind = [one for one, ahead in waiting if len(ahead.page.items) == PAGE]
+        self.looked_at = time.monotonic()
         now_last, places, _ = self._places(store)
         if now_last != last:
             return total  # more came meanwhile: the next time looks at all of them
@@ -219,6 +222,7 @@ class Followers:
     def _round(self, store: Store, waiting: list[tuple[Follower, _Ahead]]) -> int:
         if not waiting:
             return 0
+        self.looked_at = time.monotonic()
         with store.transaction() as cursor:
             return sum(one._take(store, cursor, ahead) for one, ahead in waiting)  # noqa: SLF001 - the same
         # Rows and positions of all are durable. If we stop here the next round reads on behind them.

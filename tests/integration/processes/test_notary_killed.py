@@ -42,8 +42,8 @@ def test_a_hundred_messages_are_receipted_without_the_notary_and_proven_after_it
         it.notary.end(signal.SIGKILL)
         sent = [message for number in range(CASES) for message in two_messages(it, six_steps, number)]
         until(lambda: receipted(it.nodes["be-fp"]) == set(sent), "a hundred messages are receipted")
-        assert [node.get("/readyz")["notary"] for node in it.nodes.values()] == ["away", "away"]
-        assert [node.get("/readyz")["waiting_for_proof"] for node in it.nodes.values()] == [2 * CASES, 2 * CASES]
+        assert [node.get("/v1/state")["notary"] for node in it.nodes.values()] == ["away", "away"]
+        assert [node.get("/v1/state")["waiting_for_proof"] for node in it.nodes.values()] == [2 * CASES, 2 * CASES]
         it.start_notary()
         for node in it.nodes.values():
             until(partial(is_proven, node, sent), "a hundred proofs", PROVEN_WITHIN)

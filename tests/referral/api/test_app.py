@@ -24,14 +24,13 @@ async def test_nothing_of_a_case_is_told_without_the_token(caller: Caller, path:
     assert refused.json()["code"] == "unauthorised"
 
 
-async def test_health_needs_no_token_and_tells_nothing_of_a_case(caller: Caller) -> None:
+async def test_the_state_and_the_release_tell_nothing_of_a_case(caller: Caller) -> None:
     case = await caller.new_case()
-    alive = await caller.client.get("/livez")
-    ready = await caller.client.get("/readyz")
+    state = await caller.get("/v1/state")
     version = await caller.client.get("/version")
 
-    assert alive.json() == {"state": "ok"}
-    assert ready.json() == {
+    assert (await caller.client.get("/v1/state")).status_code == 401
+    assert state.json() == {
         "state": "ok",
         "agency": "be-fp",
         "network": "training",
@@ -42,7 +41,7 @@ async def test_health_needs_no_token_and_tells_nothing_of_a_case(caller: Caller)
         "alarms": 0,
     }
     assert version.json()["procedure"] == "icp.v1"
-    assert case not in alive.text + ready.text + version.text
+    assert case not in state.text + version.text
 
 
 async def test_the_lists_show_what_was_sent(caller: Caller) -> None:

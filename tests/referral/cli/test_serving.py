@@ -43,17 +43,19 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any
 def test_a_node_says_where_it_answers_takes_commands_and_ends_in_order(two: Shell) -> None:
     (two.folder / "consent.json").write_text(json.dumps(example("consent")), encoding="utf-8")
     with running(two.folder / "be-fp") as (process, ready):
-        assert {**ready, "url": "", "port": 0} == {
+        assert {**ready, "url": "", "admin": "", "port": 0} == {
             "ready": True,
             "url": "",
+            "admin": "",
             "port": 0,
             "agency": "be-fp",
             "network": "training",
             "training": True,
             "broker": "embedded",
         }
-        assert httpx.get(f"{ready['url']}/livez", timeout=30, trust_env=False).json() == {"state": "ok"}
-        assert json.loads((two.folder / "be-fp" / "up.json").read_text()) == {"pid": process.pid, "url": ready["url"]}
+        assert httpx.get(f"{ready['admin']}/livez", timeout=30, trust_env=False).json() == {"status": "pass"}
+        told = {"pid": process.pid, "url": ready["url"], "admin": ready["admin"]}
+        assert json.loads((two.folder / "be-fp" / "up.json").read_text()) == told
 
         opened = two("case", "open", "--node", "be-fp", "--json", "--key", "one")
         case = opened.json()["case"]

@@ -1,0 +1,123 @@
+"""What a node may write to its log: these lines with these fields, on standard error; everything else is left out.
+
+Rules:
+- a line is one of `EVENTS`, with the fields that stand beside it and no other; what is written under another name
+  becomes `unlisted`, so that a forgotten line shows and tells nothing;
+- a value is a number or fits the pattern of its field; a code, a class or a route fits, a sentence about a person none;
+- what a library logs becomes the line `library`: its logger, where in its source it spoke, and the name of the error.
+  Its text is written only where it is a constant of the Kafka client's source; what the text is about never is;
+- no line holds an address with ids, a query string, a header, a body, or the message of an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+    from typing import TextIO
+
+    from structlog.typing import Processor, WrappedLogger
+
+LogFormat = Literal["console", "json"]
+
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
+CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
+FIELDS: Final[Mapping[str, re.Pattern[str]]] = {
+    "broker": CODE,
+    "error": NAME,
+    "logger": NAME,
+    "method": re.compile(r"GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"),
+    "network": re.compile(r"[a-z0-9][a-z0-9.-]{0,62}"),
+    "release": re.compile(r"[0-9][0-9a-z.]{0,30}"),
+    "route": re.compile(r"-|/[a-z0-9_./{}-]{0,120}"),
+    "says": re.compile(r"[^\n]{0,240}"),  # a constant of a library's source
+    "type": re.compile(r"[a-z][a-z0-9./_-]{0,39}"),
+    "what": CODE,
+    "where": re.compile(r"[A-Za-z0-9_]{1,60}:[0-9]{1,6}"),
+    "why": NAME,
+}
+NUMBERS: Final = frozenset({"milliseconds", "status"})
+EVENTS: Final[Mapping[str, frozenset[str]]] = {
+    "client-cut-off": frozenset({"error"}),
+    "library": frozenset({"logger", "where", "says", "error"}),
+    "neighbour": frozenset({"what", "why"}),
+    "request": frozenset({"method", "route", "status", "milliseconds"}),
+    "started": frozenset({"release", "network", "broker"}),
+    "statement-failed": frozenset({"type", "error"}),
+    "stopped": frozenset(),
+    "thread-failed": frozenset({"error"}),
+    "turn-failed": frozenset({"error"}),
+    "unforeseen": frozenset({"error"}),
+    "unlisted": frozenset(),
+}
+ALWAYS: Final = frozenset({"event", "level", "timestamp"})
+CONSTANT_TEXTS: Final = "aiokafka"  # its calls hand over a constant and what to put into it, apart
+WITHHELD: Final = "withheld"
+
+
+def only_listed(_logger: WrappedLogger, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Return a line with the fields that its event may have, each value in its form."""
+    event = str(line.get("event"))
+    if event not in EVENTS:
+        event = "unlisted"
+    fields = {name: _allowed(name, line[name]) for name in EVENTS[event] if line.get(name) not in (None, "")}
+    return {"event": event, **{name: line[name] for name in ("level", "timestamp") if name in line}, **fields}
+
+
+def _allowed(name: str, value: object) -> object:
+    if name in NUMBERS:
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else WITHHELD
+    return value if isinstance(value, str) and FIELDS[name].fullmatch(value) else WITHHELD
+
+
+class Bridge(logging.Handler):
+    """Turns the records of libraries into lines `library`: who spoke, where, under which error; never about what."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line for a record."""
+        speaks = record.name.partition(".")[0] == CONSTANT_TEXTS and isinstance(record.msg, str)
+        error = record.exc_info[0] if record.exc_info else None
+        structlog.get_logger().log(
+            record.levelno,
+            "library",
+            logger=record.name,
+            where=f"{record.module}:{record.lineno}",
+            says=record.msg if speaks else "",
+            error=error.__name__ if error is not None else "",
+        )
+
+
+def log_to(file: TextIO, form: LogFormat = "json") -> None:
+    """Write the lines of this process to `file`: as JSON, one a line, or as a person at a terminal reads them."""
+    last: Processor = structlog.processors.JSONRenderer()
+    if form == "console":
+        last = structlog.dev.ConsoleRenderer(colors=file.isatty(), pad_event_to=0)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            only_listed,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=file),
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[Bridge()], force=True)
+    # Python writes what ended a thread to standard error, with the error's message: the name has to do.
+    threading.excepthook = _thread_failed
+
+
+def log_to_standard_error(form: LogFormat = "json") -> None:
+    """Write the lines of this process to standard error: standard output belongs to the answer."""
+    log_to(sys.stderr, form)
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    structlog.get_logger().error("thread-failed", error=failed.exc_type.__name__)
