@@ -94,14 +94,14 @@ class Worker:
             self.log_views.follower,
             self.anchoring.follower,
             *self.views.followers,
+            Overtaken(node).follower,
         )
         self._sending, self._together = Followers([sending]), Followers(self.followers)
-            Overtaken(node).follower,
         self.broker_away = False
         self.notary_away = False
+        self.turns_failed = 0
         self._steps = self.mirror.steps
         self._noted: dict[str, bool] = {}
-        self.turns_failed = 0
         self._behind_since: datetime | None = None
         self._behind: set[tuple[str, str]] | None = None  # the cases that stand still, None before the first look
         self._day: datetime | None = None
@@ -147,13 +147,13 @@ class Worker:
         self._behind_since = self._behind_since or now
         return not self._behind_since <= now < self._behind_since + LOOK_FIRST
 
-    def follow(self) -> int:
-        """Let every follower read on to the end, and tell a person of a case in which one stands still."""
     @property
     def followers_looked_at(self) -> float:
         """Return when the followers read on last, by a clock that counts seconds and never goes back."""
         return self._together.looked_at
 
+    def follow(self) -> int:
+        """Let every follower read on to the end, and tell a person of a case in which one stands still."""
         done = self._together.catch_up(self._node.store)
         behind = self._together.parked(self._node.store)
         if behind != self._behind:
@@ -208,10 +208,10 @@ class Worker:
         try:
             return await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, the node goes on with everything else
+            self.turns_failed += 1
             log.warning("turn-failed", error=type(error).__name__)
             self.inbox.forget_position()
             await _pause(stop, AWAY_SECONDS)
-            self.turns_failed += 1
             return 0
 
     async def _prove(self, stop: asyncio.Event) -> None:
