@@ -71,11 +71,11 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(clocks.PARKED_FACT, erasures.UNANSWERED),
         *(worker.BROKER_AWAY, worker.CASE_BEHIND, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
     }
-    assert known == set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))
+    assert known == set(re.findall(r"^\| \[`([a-z-]+)`\]", page("alarms.md"), re.MULTILINE))
 
 
 def test_of_every_alarm_it_is_known_what_ends_it() -> None:
-    codes = set(re.findall(r"^\| `([a-z-]+)` \|", page("alarms.md"), re.MULTILINE))
+    codes = set(re.findall(r"^\| \[`([a-z-]+)`\]", page("alarms.md"), re.MULTILINE))
 
     assert codes - alarms.ENDS.keys() - alarms.BY_A_PERSON == set()
     assert alarms.ENDS.keys() & alarms.BY_A_PERSON == set()

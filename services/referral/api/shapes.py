@@ -236,6 +236,7 @@ class AlarmOut(Shape):
     case: str
     subject: str
     since: datetime
+    runbook: str = Field(description="The page that says what to look at and what to do.")
     ends: str = Field(description="What ends it; who acknowledges one that its cause ends is refused.")
     ended_at: datetime | None
     acknowledged: AcknowledgedOut | None
@@ -244,7 +245,7 @@ class AlarmOut(Shape):
     @classmethod
     def of(cls, alarm: Alarm, telephones: dict[str, str]) -> AlarmOut:
         """Return an alarm as it is shown, with the 24 h numbers of those it is about."""
-        return cls(**asdict(alarm), ends=alarm.ends, telephones=telephones)
+        return cls(**asdict(alarm), runbook=alarm.runbook, ends=alarm.ends, telephones=telephones)
 
 
 class ErasureIn(Shape):

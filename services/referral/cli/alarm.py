@@ -44,6 +44,8 @@ def list_alarms(
     empty = "Nothing has needed a person yet." if every else "Nothing needs a person now."
     rows = [_row(one, every=every) for one in page.alarms]
     lines = output.table(("ALARM", "SINCE", "WHAT", "CASE", "ABOUT", *more), rows, empty)
+    standing = {one.runbook for one in page.alarms if one.ended_at is None}
+    lines += [f"What to do: {page}" for page in sorted(standing)]
     output.answer(page.model_dump(mode="json"), lines, as_json=asked.as_json, training=training)
 
 

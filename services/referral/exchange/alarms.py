@@ -31,6 +31,7 @@ BY_A_PERSON: Final = frozenset(
     }
 )
 STANDS: Final[Sequence[Any]] = (None, None, None, None)  # when and by whom an alarm has ended that has not
+RUNBOOKS: Final = "docs/howto/runbooks"
 WITH_ITS_CAUSE: Final = "when its cause is gone"
 ENDS: Final[Mapping[str, str]] = {
     "agency-unknown": "when the directory here knows the agency",
@@ -85,6 +86,11 @@ class Alarm:
     since: datetime
     ended_at: datetime | None = None
     acknowledged: Acknowledged | None = None
+
+    @property
+    def runbook(self) -> str:
+        """Return the page that says what to look at and what to do."""
+        return f"{RUNBOOKS}/{self.code}.md"
 
     @property
     def ends(self) -> str:
