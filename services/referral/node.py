@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from contracts import signing
 from contracts.content import Recipient, Seen
+from contracts.directory import ROOT
 from contracts.encoding import b64
 from referral.casework.case import Case
 from referral.casework.history import History
@@ -59,6 +60,7 @@ class Node:
     own: OwnStatements
     seen: Seen = field(default=EMPTY_LOG)
     leaf_of: Callable[[str], int | None] = field(default=lambda _content_id: None)
+    is_proven: Callable[[int], bool] = field(default=lambda _index: True)
     draw: Callable[[int], bytes] = secrets.token_bytes
     directory: Directory = field(init=False)
     _histories: dict[str, History] = field(default_factory=dict, repr=False)
@@ -142,6 +144,22 @@ class Node:
             return signing.Verdict.UNDECIDED
 
     def sign(self, kind: int, raw: bytes) -> Signature:
-        """Sign a content or a node statement with the signing key that the directory holds for us now."""
-        skid, key = self.directory.current_signing(self.agency, self.now())
+        """Sign a content or a node statement with the newest of our signing keys that partners can verify."""
+        skid, key = self._signing_key()
         return Signature(skid, self.vault.sign(key, signing.signed_bytes(kind, self.network.name, skid, raw)))
+
+    def _signing_key(self) -> tuple[str, bytes]:
+        """Return the newest signing key whose statement is proven, so that it can ride; without one the newest of all.
+
+        A partner that has not read the log would wait for it, and the notary may be away (reliability.md I8).
+        """
+        now, held = self.now(), set[bytes]()
+        newest = self.directory.current_signing(self.agency, now)
+        for key in reversed(tuple(self.directory.signing.values())):
+            if key.agency != self.agency or key.since > now or not self.directory.in_force(key):
+                continue
+            if key.skid != newest[0]:
+                held = held or set(self.vault.signing_keys())
+            if (key.index == ROOT or self.is_proven(key.index)) and (key.skid == newest[0] or key.key in held):
+                return key.skid, key.key
+        return newest

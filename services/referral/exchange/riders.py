@@ -28,6 +28,8 @@ from contracts.statements import (
 from referral.store import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from contracts.statements import Statement
     from referral.node import Node
     from referral.store import Cursor, Store
@@ -71,6 +73,21 @@ class Riders:
         with self._node.store.reading() as cursor:
             row = cursor.execute(SQL["statement_proof"], {"log_index": index}).fetchone()
         return None if row is None else bytes(row[0])
+
+
+def proof_finder(store: Store) -> Callable[[int], bool]:
+    """Return what tells whether the proof of our statement at an index of the log is there, so that it can ride."""
+    known = set[int]()
+
+    def is_proven(index: int) -> bool:
+        if index not in known:
+            with store.reading() as cursor:
+                if cursor.execute(SQL["statement_proof"], {"log_index": index}).fetchone() is None:
+                    return False
+            known.add(index)
+        return True
+
+    return is_proven
 
 
 def _rides(rider: Rider, skid: str) -> bool:

@@ -16,6 +16,7 @@ from contracts.signing import UnknownKey
 from contracts.statements import EpochKeys, logged_bytes, read_statement
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.riders import SQL as RIDERS
+from referral.exchange.riders import proof_finder
 from referral.following.mirror import prove_entry
 from referral.following.proofs import NotaryRefused
 from referral.stating import IdentityElsewhere, Stating, vault_identity
@@ -45,6 +46,7 @@ class Rotation:
     def __init__(self, node: Node, client: LogClient | None) -> None:
         """Publish through `client`; without one the keys are those of the root file."""
         self._node = node
+        node.is_proven = proof_finder(node.store)
         self._client = client
         self._stating = Stating(node.own, node.network.name, node.agency, node.vault)
         self._looked: datetime | None = None
@@ -124,7 +126,7 @@ class Rotation:
     def _destroy_replaced(self, skid: str, now: datetime) -> None:
         """A signing key that was replaced signs nothing more: what is not there cannot be stolen."""
         keys = self._node.directory.signing
-        if keys[skid].since + KEPT > now:
+        if keys[skid].since + KEPT > now or not (keys[skid].index == ROOT or self._node.is_proven(keys[skid].index)):
             return
         stated = {one.key for one in keys.values() if one.agency == self._node.agency and one.since < keys[skid].since}
         for public in stated & set(self._node.vault.signing_keys()):

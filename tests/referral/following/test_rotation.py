@@ -106,6 +106,30 @@ async def test_a_rider_brings_a_new_key_to_a_partner_that_cannot_reach_the_log(t
         assert node(there, HU).directory == node(there).directory
 
 
+async def test_a_notary_that_goes_away_before_a_new_key_is_proven_keeps_nothing_from_partners(tmp_path: Path) -> None:
+    async with logged_town(tmp_path) as there:
+        case, _ = await agreed(there.it)
+        _, old = node(there).directory.current_signing(BE)
+        worker = there.it.nodes[BE].worker
+        entry = stating(there).rotate(node(there).directory, node(there).now(), vault_identity(node(there).vault))
+        there.it.clock.move(there.it.clock() + timedelta(minutes=1))
+        await worker.rotation.turn()
+        await worker.mirror.turn(wanted=True)
+        assert node(there).directory.current_signing(BE)[0] == entry.id
+        there.notary.away = True
+        sent = send(there, case)
+        await there.it.settle()
+        assert sent in held(there, case)
+        assert old in node(there).vault.signing_keys()
+        there.notary.away = False
+        await there.minute()
+        after = send(there, case)
+        await there.it.settle()
+        read = node(there, HU).case(case)
+        assert read is not None
+        assert [read.entries[one].skid == entry.id for one in (sent, after)] == [False, True]
+
+
 async def test_without_a_proof_a_rider_brings_no_key(tmp_path: Path) -> None:
     async with logged_town(tmp_path, ONE_WITNESS) as there:
         await there.it.settle()
