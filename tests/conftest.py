@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from house.skips import pytest_make_collect_report, pytest_runtest_makereport
 from kafka.realkafka import KafkaMissing, RealKafka
+from realpostgres import PostgresMissing, RealPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,29 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
 def loopback_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
     """Give a real Kafka without TLS and logins, as `referral play --broker kafka` uses it."""
     yield from _running(tmp_path_factory.mktemp("loopback-kafka"), plaintext=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[RealPostgres]:
+    """Give a real PostgreSQL, one for the run; a test may crash it and leaves it running."""
+    try:
+        server = RealPostgres()
+    except PostgresMissing as missing:
+        pytest.skip(f"No real PostgreSQL: {missing}")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def address(request: pytest.FixtureRequest) -> str:
+    """Give the address of a store, once for each database: none is a file in the node's folder."""
+    if request.param == "sqlite":
+        return ""
+    server: RealPostgres = request.getfixturevalue("postgres")
+    return server.address()
 
 
 def _running(home: Path, *, plaintext: bool) -> Iterator[RealKafka]:

@@ -99,10 +99,10 @@ def cheap(text: str = SPOKEN) -> Passphrase:
 
 
 @contextmanager
-def kept_in(folder: Path, clock: Clock | None = None) -> Iterator[Store]:
-    """Give a store in `folder`, its vault beside it, both made if they are not there."""
+def kept_in(folder: Path, clock: Clock | None = None, address: str = "") -> Iterator[Store]:
+    """Give a store in `folder` or at `address`, its vault beside it, both made if they are not there."""
     now = clock or Clock()
     room = folder / "vault"
     known = Vault.unlock if room.exists() else Vault.create
-    with known(room, cheap(), now) as vault, Store.open(folder / "store", vault) as store:
+    with known(room, cheap(), now) as vault, Store.open(folder / "store", vault, address) as store:
         yield store

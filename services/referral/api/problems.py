@@ -32,6 +32,9 @@ STATUS: Final[Mapping[str, int]] = {
     "unknown-agency": 422,
     "not-now": 409,
     "conflict": 409,
+    "case-recovering": 409,
+    "copy-found": 409,
+    "not-recovering": 409,
     "not-member": 409,
     "closed": 403,
     "not-reader": 403,
@@ -43,6 +46,8 @@ STATUS: Final[Mapping[str, int]] = {
     "not-json": 400,
     "body-too-large": 413,
     "store-unavailable": 503,
+    "store-away": 503,
+    "store-uncertain": 503,
     "store-in-use": 503,
 }
 

@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS erasures (
 
 -- name: ask_to_erase
 -- A partner is to erase this; what it was asked and has not answered stays as it is.
-INSERT OR IGNORE INTO erasures (statement, recipient, subject, raw, next_at, alarm_at)
-VALUES (:statement, :recipient, :subject, :raw, :now, :alarm_at);
+INSERT INTO erasures (statement, recipient, subject, raw, next_at, alarm_at)
+VALUES (:statement, :recipient, :subject, :raw, :now, :alarm_at) ON CONFLICT DO NOTHING;
 
 -- name: erasure
 -- A request that waits for its answer.

@@ -125,8 +125,8 @@ CREATE TABLE IF NOT EXISTS acknowledgements (
 
 -- name: add_delivery
 -- A message of ours has to reach this recipient; a repeat changes nothing.
-INSERT OR IGNORE INTO deliveries (content_id, recipient, case_id, version, made_at, urgency, alarm_at, next_at)
-VALUES (:content_id, :recipient, :case_id, :version, :made_at, :urgency, :alarm_at, :made_at);
+INSERT INTO deliveries (content_id, recipient, case_id, version, made_at, urgency, alarm_at, next_at)
+VALUES (:content_id, :recipient, :case_id, :version, :made_at, :urgency, :alarm_at, :made_at) ON CONFLICT DO NOTHING;
 
 -- name: end_delivery
 -- The delivery ends in this state; what has ended stays as it ended, and what has to go out once more goes out first.
@@ -234,7 +234,7 @@ DELETE FROM deliveries;
 -- may say too little, so it is sent once more (`asked`).
 INSERT INTO outgoing_statements (recipient, type, subject, made_at)
 VALUES (:recipient, :type, :subject, :made_at)
-ON CONFLICT (recipient, type, subject) DO UPDATE SET asked = asked + 1;
+ON CONFLICT (recipient, type, subject) DO UPDATE SET asked = outgoing_statements.asked + 1;
 
 -- name: due_statements
 -- Node statements to send: of each recipient the oldest, then of each the next one, so that however much waits for one
@@ -259,8 +259,8 @@ DELETE FROM outgoing_statements WHERE id = :id AND asked = :asked;
 
 -- name: issue_receipt
 -- Our receipt for this stage: the first one stands for ever.
-INSERT OR IGNORE INTO receipts_issued (content_id, recipient, stage, reason, at)
-VALUES (:content_id, :recipient, :stage, :reason, :at);
+INSERT INTO receipts_issued (content_id, recipient, stage, reason, at)
+VALUES (:content_id, :recipient, :stage, :reason, :at) ON CONFLICT DO NOTHING;
 
 -- name: issued_receipts
 -- What was issued for this message to this recipient, first to last.
@@ -269,7 +269,7 @@ ORDER BY at, stage;
 
 -- name: add_gap
 -- An id is named and not held.
-INSERT OR IGNORE INTO gaps (case_id, content_id, first_at, next_at) VALUES (:case_id, :content_id, :now, :now);
+INSERT INTO gaps (case_id, content_id, first_at, next_at) VALUES (:case_id, :content_id, :now, :now) ON CONFLICT DO NOTHING;
 
 -- name: gaps_of_case
 -- The ids that are asked for in a case.
@@ -293,17 +293,18 @@ SELECT MIN(next_at) FROM gaps;
 
 -- name: gap_ids_answered
 -- How many ids this agency was answered in this hour.
-SELECT COALESCE(SUM(ids), 0) FROM gap_answers WHERE asker = :asker AND hour = :hour;
+SELECT CAST(COALESCE(SUM(ids), 0) AS BIGINT) FROM gap_answers WHERE asker = :asker AND hour = :hour;
 
 -- name: count_gap_ids
 -- Count what this agency was answered in this hour.
 INSERT INTO gap_answers (asker, hour, ids) VALUES (:asker, :hour, :ids)
-ON CONFLICT (asker, hour) DO UPDATE SET ids = ids + excluded.ids;
+ON CONFLICT (asker, hour) DO UPDATE SET ids = gap_answers.ids + excluded.ids;
 
 -- name: heard
 -- An envelope of this agency was opened.
 INSERT INTO partners (agency, last_heard_at) VALUES (:agency, :at)
-ON CONFLICT (agency) DO UPDATE SET last_heard_at = MAX(last_heard_at, excluded.last_heard_at);
+ON CONFLICT (agency) DO UPDATE SET last_heard_at = excluded.last_heard_at
+WHERE excluded.last_heard_at > partners.last_heard_at;
 
 -- name: last_sync
 -- When this partner was last told what we hold.
@@ -350,7 +351,8 @@ SELECT id, code, case_id, subject, since FROM alarms WHERE id = :id AND ended_at
 
 -- name: acknowledge
 -- A person ends it; the last word counts where it stands again within the second.
-INSERT OR REPLACE INTO acknowledgements (alarm, since, who, function, at) VALUES (:alarm, :since, :who, :function, :at);
+INSERT INTO acknowledgements (alarm, since, who, function, at) VALUES (:alarm, :since, :who, :function, :at)
+ON CONFLICT (alarm, since) DO UPDATE SET who = excluded.who, function = excluded.function, at = excluded.at;
 
 -- name: acknowledged
 -- Whether a person has ever ended this alarm.
@@ -364,7 +366,7 @@ SELECT incarnation FROM inboxes WHERE topic = :topic;
 -- name: next_incarnation
 -- The log is another one: positions begin anew.
 INSERT INTO inboxes (topic, incarnation) VALUES (:topic, 1)
-ON CONFLICT (topic) DO UPDATE SET incarnation = incarnation + 1;
+ON CONFLICT (topic) DO UPDATE SET incarnation = inboxes.incarnation + 1;
 
 -- name: deliveries_to
 -- Which case a message of ours belongs to that went to this recipient.

@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS certain_time (
 
 -- name: park
 -- An envelope that cannot be judged yet; the same bytes wait once.
-INSERT OR IGNORE INTO parked (digest, envelope, reason, case_id, content_id, sender, key_day, since)
-VALUES (:digest, :envelope, :reason, :case_id, :content_id, :sender, :key_day, :since);
+INSERT INTO parked (digest, envelope, reason, case_id, content_id, sender, key_day, since)
+VALUES (:digest, :envelope, :reason, :case_id, :content_id, :sender, :key_day, :since) ON CONFLICT DO NOTHING;
 
 -- name: park_on
 -- It waits for something else now.
@@ -78,12 +78,12 @@ DELETE FROM parked WHERE id = :id;
 
 -- name: quarantine
 -- An envelope that was refused, or has waited in vain: its hash and why, nothing of it.
-INSERT OR IGNORE INTO quarantine (digest, reason, since) VALUES (:digest, :reason, :since);
+INSERT INTO quarantine (digest, reason, since) VALUES (:digest, :reason, :since) ON CONFLICT DO NOTHING;
 
 -- name: keep_outside_time
 -- Somebody outside showed a time.
 INSERT INTO outside_time (witness, at) VALUES (:witness, :at)
-ON CONFLICT (witness) DO UPDATE SET at = MAX(at, excluded.at);
+ON CONFLICT (witness) DO UPDATE SET at = excluded.at WHERE excluded.at > outside_time.at;
 
 -- name: latest_outside_time
 -- The latest time that anybody outside showed.

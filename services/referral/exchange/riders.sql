@@ -27,11 +27,12 @@ SELECT proof FROM statement_proofs WHERE log_index = :log_index;
 
 -- name: keep_statement_proof
 -- A proof of one of our statements was made.
-INSERT OR REPLACE INTO statement_proofs (log_index, proof) VALUES (:log_index, :proof);
+INSERT INTO statement_proofs (log_index, proof) VALUES (:log_index, :proof)
+ON CONFLICT (log_index) DO UPDATE SET proof = excluded.proof;
 
 -- name: keep_rider
 -- A statement came in an envelope.
-INSERT OR IGNORE INTO riders (id, log_index, entry) VALUES (:id, :log_index, :entry);
+INSERT INTO riders (id, log_index, entry) VALUES (:id, :log_index, :entry) ON CONFLICT DO NOTHING;
 
 -- name: riders
 -- What came in envelopes.

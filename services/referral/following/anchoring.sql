@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS receipt_trees (
 -- name: create_anchoring
 -- When roots and anchors were made last, or when this node began to make them.
 CREATE TABLE IF NOT EXISTS anchoring (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
+    "only" INTEGER PRIMARY KEY CHECK ("only" = 1),
     made_at INTEGER NOT NULL
 );
 
@@ -36,7 +36,7 @@ SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'receipt_tree
 
 -- name: add_logged_statement
 -- A signed statement is to be logged with the next root; once.
-INSERT OR IGNORE INTO logged_statements (statement) VALUES (:statement);
+INSERT INTO logged_statements (statement) VALUES (:statement) ON CONFLICT DO NOTHING;
 
 -- name: waiting_statements
 -- What the next root is made over.
@@ -81,7 +81,7 @@ SELECT made_at FROM anchoring;
 
 -- name: keep_made_at
 -- They are made now.
-INSERT INTO anchoring (only, made_at) VALUES (1, :at) ON CONFLICT (only) DO UPDATE SET made_at = excluded.made_at;
+INSERT INTO anchoring ("only", made_at) VALUES (1, :at) ON CONFLICT ("only") DO UPDATE SET made_at = excluded.made_at;
 
 -- name: rows
 -- Every stored row of a stretch of the sequence, in its order, as it is sealed.

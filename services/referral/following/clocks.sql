@@ -18,7 +18,7 @@ SELECT what, subject, until, rung FROM clocks WHERE case_id = :case_id;
 
 -- name: set_clock
 -- Set a clock; one that is set already stays as it is.
-INSERT OR IGNORE INTO clocks (case_id, what, subject, until) VALUES (:case_id, :what, :subject, :until);
+INSERT INTO clocks (case_id, what, subject, until) VALUES (:case_id, :what, :subject, :until) ON CONFLICT DO NOTHING;
 
 -- name: stop_clock
 -- Nobody waits for this any more.

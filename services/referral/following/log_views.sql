@@ -20,12 +20,12 @@ CREATE TABLE IF NOT EXISTS log_views (
 CREATE TABLE IF NOT EXISTS log_view_ends (
     origin TEXT NOT NULL,
     agency TEXT NOT NULL,
-    end TEXT NOT NULL,
+    "end" TEXT NOT NULL,
     size INTEGER,
     root BLOB,
     detail TEXT NOT NULL,
     at INTEGER NOT NULL,
-    PRIMARY KEY (origin, agency, end)
+    PRIMARY KEY (origin, agency, "end")
 ) WITHOUT ROWID;
 
 -- name: create_log_view_told
@@ -38,9 +38,10 @@ SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN ('log_views'
 
 -- name: claim
 -- A partner names what is not known to be so; of one that names too much, the first ones are compared.
-INSERT OR IGNORE INTO log_views (origin, agency, size, root, since)
+INSERT INTO log_views (origin, agency, size, root, since)
 SELECT :origin, :agency, :size, :root, :at
-WHERE (SELECT COUNT(*) FROM log_views WHERE origin = :origin AND agency = :agency AND note IS NULL) < :most;
+WHERE (SELECT COUNT(*) FROM log_views WHERE origin = :origin AND agency = :agency AND note IS NULL) < :most
+ON CONFLICT DO NOTHING;
 
 -- name: show
 -- A partner shows a checkpoint that the log has signed.
@@ -74,18 +75,18 @@ DELETE FROM log_views WHERE origin = :origin AND agency = :agency;
 
 -- name: end_view
 -- A disagreement ended; of one kind with one partner the last is kept.
-INSERT INTO log_view_ends (origin, agency, end, size, root, detail, at)
+INSERT INTO log_view_ends (origin, agency, "end", size, root, detail, at)
 VALUES (:origin, :agency, :end, :size, :root, :detail, :at)
-ON CONFLICT (origin, agency, end) DO UPDATE SET
+ON CONFLICT (origin, agency, "end") DO UPDATE SET
     size = excluded.size, root = excluded.root, detail = excluded.detail, at = excluded.at;
 
 -- name: ended
 -- Whether a disagreement with a partner ended in one way.
-SELECT 1 FROM log_view_ends WHERE origin = :origin AND agency = :agency AND end = :end;
+SELECT 1 FROM log_view_ends WHERE origin = :origin AND agency = :agency AND "end" = :end;
 
 -- name: ends
 -- How disagreements ended.
-SELECT agency, end, size, root, detail, at FROM log_view_ends WHERE origin = :origin ORDER BY at, agency, end;
+SELECT agency, "end", size, root, detail, at FROM log_view_ends WHERE origin = :origin ORDER BY at, agency, "end";
 
 -- name: withheld
 -- Whether growth of the log that is signed is still kept from us.

@@ -40,7 +40,7 @@ ON CONFLICT (origin) DO UPDATE SET
 
 -- name: add_entry
 -- A message id of the log, as it was read; it counts once what was read leads to a signed root.
-INSERT OR IGNORE INTO log_entries (entry, log_index) VALUES (?, ?);
+INSERT INTO log_entries (entry, log_index) VALUES (?, ?) ON CONFLICT DO NOTHING;
 
 -- name: forget_unproven_entries
 -- What was read beyond what is held and did not lead to a signed root.

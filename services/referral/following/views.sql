@@ -61,10 +61,16 @@ CREATE TABLE IF NOT EXISTS register_receipts (
 
 -- name: put_case
 -- The row of a case, as it is now.
-INSERT OR REPLACE INTO caseload (case_id, role, opened_at, changed_at, responsible, state, referral, travelling, risk,
+INSERT INTO caseload (case_id, role, opened_at, changed_at, responsible, state, referral, travelling, risk,
     hold, members, missing, contested, due_at, due_what, waiting_on, digest)
 VALUES (:case_id, :role, :opened_at, :changed_at, :responsible, :state, :referral, :travelling, :risk,
-    :hold, :members, :missing, :contested, :due_at, :due_what, :waiting_on, :digest);
+    :hold, :members, :missing, :contested, :due_at, :due_what, :waiting_on, :digest)
+ON CONFLICT (case_id) DO UPDATE SET
+    role = excluded.role, opened_at = excluded.opened_at, changed_at = excluded.changed_at,
+    responsible = excluded.responsible, state = excluded.state, referral = excluded.referral,
+    travelling = excluded.travelling, risk = excluded.risk, hold = excluded.hold, members = excluded.members,
+    missing = excluded.missing, contested = excluded.contested, due_at = excluded.due_at,
+    due_what = excluded.due_what, waiting_on = excluded.waiting_on, digest = excluded.digest;
 
 -- name: clear_arrivals_of_case
 -- Before the journeys of a case are written anew.
@@ -76,14 +82,19 @@ INSERT INTO arrivals (case_id, itinerary, state, named_by) VALUES (:case_id, :it
 
 -- name: put_message
 -- A message in the register; what was refused and came again as part of the case takes its place.
-INSERT OR REPLACE INTO register (content_id, case_id, position, direction, kind, sender, recipients, sent_at,
+INSERT INTO register (content_id, case_id, position, direction, kind, sender, recipients, sent_at,
     recorded_at, reason)
-VALUES (:content_id, :case_id, :position, :direction, :kind, :sender, :recipients, :sent_at, :recorded_at, :reason);
+VALUES (:content_id, :case_id, :position, :direction, :kind, :sender, :recipients, :sent_at, :recorded_at, :reason)
+ON CONFLICT (content_id) DO UPDATE SET
+    case_id = excluded.case_id, position = excluded.position, direction = excluded.direction, kind = excluded.kind,
+    sender = excluded.sender, recipients = excluded.recipients, sent_at = excluded.sent_at,
+    recorded_at = excluded.recorded_at, reason = excluded.reason;
 
 -- name: put_receipt
 -- A receipt in the register.
-INSERT OR REPLACE INTO register_receipts (content_id, agency, stage, reason, at)
-VALUES (:content_id, :agency, :stage, :reason, :at);
+INSERT INTO register_receipts (content_id, agency, stage, reason, at)
+VALUES (:content_id, :agency, :stage, :reason, :at)
+ON CONFLICT (content_id, agency, stage) DO UPDATE SET reason = excluded.reason, at = excluded.at;
 
 -- name: cases
 -- Every case, by what is due first.

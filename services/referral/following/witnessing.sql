@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 
 -- name: add_message
 -- A message is to be logged.
-INSERT OR IGNORE INTO witnessing (content_id, case_id, since, ours) VALUES (:content_id, :case_id, :since, :ours);
+INSERT INTO witnessing (content_id, case_id, since, ours) VALUES (:content_id, :case_id, :since, :ours) ON CONFLICT DO NOTHING;
 
 -- name: unsubmitted
 -- What the notary has not been given by us: our own, and a partner's that was not found in the log for too long.
@@ -67,7 +67,7 @@ UPDATE witnessing SET proven_at = :at WHERE content_id = :content_id;
 
 -- name: unwitness
 -- Its proof says logged, and is to be made again.
-INSERT OR IGNORE INTO unwitnessed (content_id) VALUES (:content_id);
+INSERT INTO unwitnessed (content_id) VALUES (:content_id) ON CONFLICT DO NOTHING;
 
 -- name: witnessed
 -- Its proof says what it can ever say.

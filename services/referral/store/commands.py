@@ -13,13 +13,12 @@ from contracts.encoding import b64, blake, compact, parse, unb64
 from contracts.labels import COMMAND
 from contracts.refusal import FormatRefused
 from referral.errors import CommandConflict
-from referral.store import sqlite
 from referral.store.errors import CommandRepeated, StoredEventRefused
 from referral.store.statements import statements
 from referral.vault.errors import KeyUnknown, SealRefused
 
 if TYPE_CHECKING:
-    from referral.store.sqlite import Cursor
+    from referral.store.database import Cursor
 
 SQL: Final = statements("referral.store", "sql/commands.sql")
 MAKE: Final = (SQL["make_commands"],)
@@ -67,13 +66,11 @@ def keep_answer(cursor: Cursor, vault: OwnSealer, command: Command) -> None:
     plain = compact(
         {"answer": b64(command.answer), "digest": b64(command.digest), "principal": command.principal},
     )
-    try:
-        cursor.execute(SQL["insert_command"], (key_hash, vault.seal_own(_aad(key_hash), plain)))
-    except sqlite.IntegrityError:
-        found = stored_answer(cursor, vault, command.key)
-        if found is None:
-            raise
-        raise CommandRepeated(found.to(command.principal, command.digest)) from None
+    if cursor.execute(SQL["insert_command"], (key_hash, vault.seal_own(_aad(key_hash), plain))).rowcount:
+        return
+    found = stored_answer(cursor, vault, command.key)
+    assert found is not None  # noqa: S101 - what an insert met stands there
+    raise CommandRepeated(found.to(command.principal, command.digest))
 
 
 def stored_answer(cursor: Cursor, vault: OwnSealer, key: str) -> StoredAnswer | None:

@@ -108,3 +108,27 @@ class TransactionOpen(ReferralRefusal):
     """This thread already has a transaction open; write through its cursor."""
 
     code = "transaction-open"
+
+
+class StoreAway(StoreUnavailable):
+    """The database did not answer, and nothing was written; see that PostgreSQL runs and takes this node, try again."""
+
+    code = "store-away"
+
+
+class StoreUncertain(StoreUnavailable):
+    """The database was lost while it wrote this, so it is not known whether it did; try again with the same key."""
+
+    code = "store-uncertain"
+
+
+class StoreUnfit(ReferralRefusal):
+    """This database cannot hold a store; make one with `createdb --encoding=UTF8 --template=template0`."""
+
+    code = "store-unfit"
+
+
+class StoreAddressRefused(ReferralRefusal):
+    """This is no address of a store; name user, host and database, and put the password into PGPASSFILE."""
+
+    code = "store-address"

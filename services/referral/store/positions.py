@@ -15,7 +15,7 @@ from referral.store.errors import TrackingConflict
 from referral.store.statements import statements
 
 if TYPE_CHECKING:
-    from referral.store.sqlite import Cursor
+    from referral.store.database import Cursor
 
 SQL: Final = statements("referral.store", "sql/positions.sql")
 MAKE: Final = (SQL["make_positions"], SQL["make_tracking"], SQL["make_set_aside"])

@@ -20,15 +20,14 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from referral.store import sqlite
 from referral.store.errors import Conflict
 from referral.store.statements import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from referral.store.database import Cursor, Database
     from referral.store.mapper import Row
-    from referral.store.sqlite import Cursor, Database
 
 SQL: Final = statements("referral.store", "sql/events.sql")
 MAKE: Final = (SQL["make_events"],)
@@ -37,10 +36,8 @@ NEWEST: Final = 2**63 - 1
 
 def append(cursor: Cursor, rows: Sequence[Row]) -> int:
     """Append `rows` inside the transaction of `cursor`; return the position of the last. `Conflict` if one is there."""
-    try:
-        cursor.executemany(SQL["insert_event"], rows)
-    except sqlite.IntegrityError:
-        raise Conflict from None
+    if cursor.executemany(SQL["insert_event"], rows).rowcount != len(rows):
+        raise Conflict
     return int(cursor.execute(SQL["last_insert"]).fetchone()[0])
 
 
@@ -51,7 +48,7 @@ def last_position(cursor: Cursor) -> int:
 
 def history(cursor: Cursor, originator: bytes, after: int = 0, upto: int = NEWEST) -> list[Row]:
     """Return the rows of one history with versions over `after` and up to `upto`, oldest first."""
-    return cursor.execute(SQL["history"], (originator, after + 1, upto, -1)).fetchall()
+    return cursor.execute(SQL["history"], (originator, after + 1, upto, NEWEST)).fetchall()
 
 
 def page(cursor: Cursor, after: int, upto: int, limit: int, topics: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -63,7 +60,7 @@ def page(cursor: Cursor, after: int, upto: int, limit: int, topics: Sequence[str
 
 def part(cursor: Cursor, originator: bytes, first: int, last: int) -> list[tuple[Any, ...]]:
     """Return (*row, position) of the events of one history from position `first` to `last`, both inside."""
-    return cursor.execute(SQL["page_of_history"], (originator, first - 1, last, -1)).fetchall()
+    return cursor.execute(SQL["page_of_history"], (originator, first - 1, last, NEWEST)).fetchall()
 
 
 class Recorder(ApplicationRecorder):
@@ -101,7 +98,12 @@ class Recorder(ApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         """Return one history, or a part of it."""
-        bounds = (_blob(originator_id), (gt or 0) + 1, NEWEST if lte is None else lte, -1 if limit is None else limit)
+        bounds = (
+            _blob(originator_id),
+            (gt or 0) + 1,
+            NEWEST if lte is None else lte,
+            NEWEST if limit is None else limit,
+        )
         with self._database.reading() as cursor:
             rows = cursor.execute(SQL["history_backwards" if desc else "history"], bounds).fetchall()
         return [StoredEvent(UUID(bytes=row[0]), *row[1:]) for row in rows]

@@ -14,10 +14,11 @@ import fcntl
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pysqlite3 import dbapi2
 
+from referral.store.database import Cursor as Cursor  # noqa: PLC0414, TC001 - the vault takes it from here
 from referral.store.errors import (
     StoreDamaged,
     StoreInUse,
@@ -29,7 +30,7 @@ from referral.store.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 BUSY_SECONDS: Final = 30
@@ -45,29 +46,6 @@ IntegrityError: Final[type[Exception]] = dbapi2.IntegrityError
 # SQLite's primary result codes for what is the machine's fault and not the statement's (sqlite.org/rescode.html):
 # BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
 _MACHINE: Final = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
-
-
-class Cursor(Protocol):
-    """The part of a database cursor that rows are read and written through."""
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows the last statement changed."""
-
-    def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ..., /) -> Cursor:
-        """Run one statement."""
-
-    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
-        """Run one statement for each row."""
-
-    def fetchone(self) -> Any:
-        """Return the next row as a tuple, or None."""
-
-    def fetchall(self) -> list[Any]:
-        """Return every row that is left."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """Return the rows one by one."""
 
 
 def check_library(version: tuple[int, ...] | None = None) -> None:
@@ -246,6 +224,9 @@ class Database:
             connection.close()
         else:
             self._idle.append(connection)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Do nothing: one process writes, and wakes whoever waits in it; who only reads looks by itself."""
 
     def changes(self) -> int:
         """Return a number that differs once another connection has committed: `PRAGMA data_version` of the writer."""

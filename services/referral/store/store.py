@@ -5,7 +5,8 @@ Rules:
 - positions grow with commits and none appears late: who follows them misses nothing.
 - every event is sealed under its case's key (mapper.py); the vault commits the key before the event is written.
 - one process writes (`Store.open`); any number read (`Store.open_reader`) in the same folder, without waiting.
-Trust: an attacker who changes this file is found, because the heads of histories are anchored with the notary; one who
+- it is a file of SQLite in the folder, or a schema of PostgreSQL where an address is given; both promise the same.
+Trust: an attacker who changes this store is found, because the heads of histories are anchored with the notary; one who
 reads it sees case ids, topics, sizes and the order of writing, and nothing else.
 """
 
@@ -19,10 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVa
 from eventsourcing.domain import BaseAggregate
 
 from contracts.encoding import b64, unb64
-from referral.store import commands, positions, recorder
+from referral.store import commands, positions, recorder, sqlite
 from referral.store.errors import AggregateWrong, KeysMissing, StoredEventRefused, StoreLost, StoreUnavailable
 from referral.store.mapper import Erased, Event, Row, Sealer, SealingMapper, only_event
-from referral.store.sqlite import Cursor, Database, WriterLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from referral.store.commands import Command, StoredAnswer
+    from referral.store.database import Cursor, Database
     from referral.store.positions import Tracking
 
 FILE: Final = "events.sqlite"
@@ -38,6 +39,7 @@ MARK: Final = 0x4C465331  # "LFS1"
 SCHEMA: Final = 1
 PAGE: Final = 500
 POLL_SECONDS: Final = 0.05
+TABLES: Final = (*recorder.MAKE, *positions.MAKE, *commands.MAKE)
 
 A = TypeVar("A", bound="BaseAggregate[UUID]")
 
@@ -79,9 +81,9 @@ class Page(NamedTuple):
 
 
 class Store:
-    """The store in one folder. Any thread may call any method; writers take turns."""
+    """The store of one node. Any thread may call any method; writers take turns."""
 
-    def __init__(self, database: Database, vault: StoreVault, lock: WriterLock | None) -> None:
+    def __init__(self, database: Database, vault: StoreVault, lock: sqlite.WriterLock | None) -> None:
         """Use `Store.open` or `Store.open_reader`."""
         self._database = database
         self._vault = vault
@@ -90,33 +92,33 @@ class Store:
         self._woken = threading.Condition()
         self._listeners: list[Callable[[int], None]] = []
         self._closed = False
+        self._watched = False
         self._last = self.last_position()
 
     @classmethod
-    def open(cls, folder: Path, vault: StoreVault) -> Self:
-        """Open the store for writing, making it if it is new.
+    def open(cls, folder: Path, vault: StoreVault, address: str = "") -> Self:
+        """Open the store for writing, making it if it is new: in `folder`, or in PostgreSQL at `address`.
 
         `StoreInUse`, `KeysMissing` if the vault is older, `StoreLost` if it has keys of cases and the store is empty.
         """
-        lock = WriterLock(folder)
+        lock = sqlite.WriterLock(folder)
         try:
-            return cls._opened(folder, vault, lock)
+            return cls._opened(folder, vault, lock, address)
         except BaseException:
             lock.release()
             raise
 
     @classmethod
-    def open_reader(cls, folder: Path, vault: StoreVault) -> Self:
+    def open_reader(cls, folder: Path, vault: StoreVault, address: str = "") -> Self:
         """Open the store for reading beside whoever writes; `StoreMissing`, `KeysMissing`."""
-        return cls._opened(folder, vault, None)
+        return cls._opened(folder, vault, None, address)
 
     @classmethod
-    def _opened(cls, folder: Path, vault: StoreVault, lock: WriterLock | None) -> Self:
+    def _opened(cls, folder: Path, vault: StoreVault, lock: sqlite.WriterLock | None, address: str) -> Self:
         # A store is made before its first case has a key: keys of cases without a store mean that it was lost.
-        if lock is not None and _is_empty(folder / FILE) and vault.has_cases():
+        if lock is not None and _is_new(folder / FILE, address) and vault.has_cases():
             raise StoreLost
-        tables = (*recorder.MAKE, *positions.MAKE, *commands.MAKE)
-        database = Database(folder / FILE, MARK, SCHEMA, tables, read_only=lock is None)
+        database = _database(folder / FILE, address, read_only=lock is None)
         try:
             with database.reading() as cursor:
                 named = [(b64(case), key_id) for case, key_id in cursor.execute(recorder.SQL["key_of_each_history"])]
@@ -266,7 +268,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """Give a cursor inside BEGIN IMMEDIATE: rows and the position that they follow from are written together."""
+        """Give a cursor inside the one writing transaction: rows and the position that they follow from go together."""
         if self._lock is None:
             raise StoreUnavailable("It was opened for reading.")
         with self._database.writing() as cursor:
@@ -274,7 +276,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
-        """Give a cursor that sees one state of the file from first to last statement, and cannot write."""
+        """Give a cursor that sees one state of the store from first to last statement, and cannot write."""
         with self._database.reading() as cursor:
             yield cursor
 
@@ -306,11 +308,13 @@ class Store:
     # Wake-up.
 
     def listen(self, wake: Callable[[int], None]) -> Callable[[], None]:
-        """Call `wake` with the newest position after each commit of events in this process, in the thread that saved.
+        """Call `wake` with the newest position after each commit of events, in the thread that saved.
 
-        It comes after the commit, so it may not raise. Returns what ends it.
+        On PostgreSQL commits of other processes wake too, in a thread of the store. It comes after the commit, so it
+        may not raise. Returns what ends it.
         For an event loop: `store.listen(lambda _: loop.call_soon_threadsafe(event.set))`.
         """
+        self._watch()
         with self._woken:
             self._listeners.append(wake)
 
@@ -324,8 +328,10 @@ class Store:
     def wait(self, after: int, seconds: float) -> int:
         """Wait until there is an event after position `after`, or `seconds` are over; return the newest position.
 
-        In the writing process the commit itself wakes; a reader looks 20 times a second whether the file has changed.
+        In the writing process the commit itself wakes, on PostgreSQL a commit of any; a reader looks 20 times a second
+        whether the store has changed.
         """
+        self._watch()
         until = time.monotonic() + seconds
         with self._woken:
             while self._last <= after and not self._closed:
@@ -337,16 +343,39 @@ class Store:
                     self._last = self.last_position()
             return self._last
 
-    def _wake(self, last: int) -> None:
+    def _watch(self) -> None:
+        """Begin to hear of what other processes commit, where the database tells."""
         with self._woken:
-            self._last = max(self._last, last)
+            if self._watched or self._closed:
+                return
+            self._watched = True
+        self._database.watch(lambda: self._wake(self.last_position()))
+
+    def _wake(self, last: int) -> None:
+        """Wake whoever waits for it, once for each newest position: its writer and the database may both say so."""
+        with self._woken:
+            if last <= self._last:
+                return
+            self._last = last
             self._woken.notify_all()
             listeners = list(self._listeners)
         for wake in listeners:
             wake(last)
 
 
-def _is_empty(file: Path) -> bool:
+def _database(file: Path, address: str, *, read_only: bool) -> Database:
+    if not address:
+        return sqlite.Database(file, MARK, SCHEMA, TABLES, read_only=read_only)
+    from referral.store import postgres  # noqa: PLC0415 - a node on SQLite loads no driver
+
+    return postgres.PostgresDatabase(address, MARK, SCHEMA, TABLES, read_only=read_only)
+
+
+def _is_new(file: Path, address: str) -> bool:
+    if address:
+        from referral.store import postgres  # noqa: PLC0415 - the same
+
+        return postgres.is_new(address)
     return not file.exists() or file.stat().st_size == 0
 
 

@@ -20,6 +20,6 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, vault: Vault) -> Iterator[Store]:
-    with Store.open(tmp_path / "store", vault) as store:
+def store(tmp_path: Path, vault: Vault, address: str) -> Iterator[Store]:
+    with Store.open(tmp_path / "store", vault, address) as store:
         yield store

@@ -279,11 +279,11 @@ def test_a_changed_event_is_refused_in_its_place_and_the_others_are_read(store: 
         store.load(case_of(1))
 
 
-def test_one_process_writes_and_others_read_beside_it(tmp_path: Path, store: Store, vault: Vault) -> None:
+def test_one_process_writes_and_others_read_beside_it(tmp_path: Path, store: Store, vault: Vault, address: str) -> None:
     store.save(stamped(1, "red"))
     with pytest.raises(StoreInUse):
-        Store.open(tmp_path / "store", vault)
-    with Store.open_reader(tmp_path / "store", vault) as reader:
+        Store.open(tmp_path / "store", vault, address)
+    with Store.open_reader(tmp_path / "store", vault, address) as reader:
         assert stamps(reader, 1) == ["red"]
         with pytest.raises(StoreUnavailable, match="opened for reading"):
             reader.save(stamped(2))
@@ -291,29 +291,29 @@ def test_one_process_writes_and_others_read_beside_it(tmp_path: Path, store: Sto
         assert reader.last_position() == 3
 
 
-def test_a_folder_without_a_store_is_not_read(tmp_path: Path, vault: Vault) -> None:
+def test_a_folder_without_a_store_is_not_read(tmp_path: Path, vault: Vault, address: str) -> None:
     with pytest.raises(StoreMissing):
-        Store.open_reader(tmp_path / "nowhere", vault)
+        Store.open_reader(tmp_path / "nowhere", vault, address)
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_store_closed_and_opened_again_holds_what_it_held(tmp_path: Path) -> None:
-    with kept_in(tmp_path) as store:
+def test_a_store_closed_and_opened_again_holds_what_it_held(tmp_path: Path, address: str) -> None:
+    with kept_in(tmp_path, address=address) as store:
         store.save(stamped(1, "red"), tracking=Tracking("log", 3, b"x"), command=Command("key", "me", b"d", b"a"))
         before = everything(store)
-    with kept_in(tmp_path) as store:
+    with kept_in(tmp_path, address=address) as store:
         assert everything(store) == before
         assert stamps(store, 1) == ["red"]
         assert store.save(stamped(2)) == 3
 
 
-def test_a_closed_store_says_so(tmp_path: Path, vault: Vault) -> None:
-    store = Store.open(tmp_path / "store", vault)
+def test_a_closed_store_says_so(tmp_path: Path, vault: Vault, address: str) -> None:
+    store = Store.open(tmp_path / "store", vault, address)
     store.close()
     store.close()
     with pytest.raises(StoreUnavailable):
         store.load(case_of(1))
-    Store.open(tmp_path / "store", vault).close()
+    Store.open(tmp_path / "store", vault, address).close()
 
 
 @pytest.mark.parametrize("left", [None, b""])
@@ -332,19 +332,19 @@ def test_a_start_without_the_store_that_its_vault_knows_is_refused(
     assert (tmp_path / "store" / "events.sqlite").exists() == (left is not None)
 
 
-def test_a_start_with_an_older_vault_is_refused_and_names_the_cases(tmp_path: Path, vault: Vault) -> None:
-    with Store.open(tmp_path / "store", vault) as store:
+def test_a_start_with_an_older_vault_is_refused_and_names_the_cases(tmp_path: Path, vault: Vault, address: str) -> None:
+    with Store.open(tmp_path / "store", vault, address) as store:
         store.save(*(stamped(number) for number in range(1, 6)))
         vault.erase_case(case_of(5))
-    with Vault.create(tmp_path / "older", cheap(), lambda: NOON) as older:
+    with Vault.create(tmp_path / "elsewhere" / "older", cheap(), lambda: NOON) as older:
         older.open_case(case_of(1))
         with pytest.raises(KeysMissing, match=f"5 of them, first: {case_of(1)}, {case_of(2)}") as missing:
-            Store.open(tmp_path / "store", older)
+            Store.open(tmp_path / "store", older, address)
         with pytest.raises(KeysMissing):
-            Store.open_reader(tmp_path / "store", older)
+            Store.open_reader(tmp_path / "store", older, address)
 
     assert missing.value.names == tuple(case_of(number) for number in range(1, 6))
-    Store.open(tmp_path / "store", vault).close()
+    Store.open(tmp_path / "store", vault, address).close()
 
 
 def test_a_position_is_never_given_twice(store: Store) -> None:
@@ -390,16 +390,16 @@ def test_who_waits_for_nothing_comes_back(store: Store) -> None:
     assert store.wait(0, 0.01) == 0
 
 
-def test_a_closed_store_wakes_who_waits(tmp_path: Path, vault: Vault) -> None:
-    store = Store.open(tmp_path / "store", vault)
+def test_a_closed_store_wakes_who_waits(tmp_path: Path, vault: Vault, address: str) -> None:
+    store = Store.open(tmp_path / "store", vault, address)
     waiting = threading.Thread(target=lambda: store.wait(0, 60))
     waiting.start()
     store.close()
     waiting.join()
 
 
-def test_a_reader_in_another_process_is_woken_too(tmp_path: Path, store: Store, vault: Vault) -> None:
-    with Store.open_reader(tmp_path / "store", vault) as reader:
+def test_a_reader_in_another_process_is_woken_too(tmp_path: Path, store: Store, vault: Vault, address: str) -> None:
+    with Store.open_reader(tmp_path / "store", vault, address) as reader:
         woken: list[int] = []
         waiting = threading.Thread(target=lambda: woken.append(reader.wait(0, 60)))
         waiting.start()

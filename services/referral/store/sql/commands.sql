@@ -7,7 +7,7 @@ CREATE TABLE commands (
 
 -- name: insert_command
 -- Keeps an answer with the events that it speaks of.
-INSERT INTO commands (key_hash, sealed) VALUES (?, ?);
+INSERT INTO commands (key_hash, sealed) VALUES (?, ?) ON CONFLICT DO NOTHING;
 
 -- name: command
 -- The answer given under a key.

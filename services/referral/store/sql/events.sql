@@ -11,7 +11,8 @@ CREATE TABLE events (
 
 -- name: insert_event
 -- Appends one event; the unique pair of id and version is what two writers of one history collide on.
-INSERT INTO events (originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?);
+INSERT INTO events (originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?)
+ON CONFLICT DO NOTHING;
 
 -- name: last_insert
 -- The position of the last event that this transaction appended.
@@ -19,7 +20,7 @@ SELECT last_insert_rowid();
 
 -- name: last_position
 -- The position of the newest event, 0 in an empty store.
-SELECT ifnull(max(position), 0) FROM events;
+SELECT COALESCE(max(position), 0) FROM events;
 
 -- name: history
 -- One history between two versions, both inside.
@@ -54,9 +55,10 @@ ORDER BY originator_version LIMIT ?;
 -- name: key_of_each_history
 -- Every history once, with the key that its first event names (bytes 2 to 9 of the state).
 WITH RECURSIVE each_history (id) AS (
-    SELECT min(originator_id) FROM events
+    SELECT (SELECT originator_id FROM events ORDER BY originator_id LIMIT 1)
     UNION ALL
-    SELECT (SELECT min(originator_id) FROM events WHERE originator_id > id) FROM each_history WHERE id IS NOT NULL
+    SELECT (SELECT originator_id FROM events WHERE originator_id > id ORDER BY originator_id LIMIT 1)
+    FROM each_history WHERE id IS NOT NULL
 )
 SELECT id, (
     SELECT substr(state, 2, 8) FROM events WHERE originator_id = id ORDER BY originator_version LIMIT 1
