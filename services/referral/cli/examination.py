@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts import tlog
 from contracts.refusal import Refusal
+from referral.cli.check import Check
 from referral.cli.folder import unlock
+from referral.cli.lasting import lasting
 from referral.cli.output import moment
 from referral.cli.running import TOKEN_FILE, UP_FILE
 from referral.exchange.broker import BrokerError
@@ -25,9 +27,11 @@ from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.following.mirror import held
 from referral.following.proofs import NotaryAway
 from referral.joining import news
-from referral.opening import KEY_FILE, Settings, machine_clock, open_node, read_root
+from referral.metrics import SQL as COUNTS
+from referral.opening import KEY_FILE, VAULT_FOLDER, Settings, machine_clock, open_node, read_root
 from referral.queries import Queries
 from referral.store.errors import StoreInUse
+from referral.store.positions import SQL as POSITIONS
 from referral.store.sqlite import WriterLock, check_library
 from referral.wiring import make_broker, notary_client, wire
 
@@ -37,26 +41,16 @@ if TYPE_CHECKING:
     from referral.node import Node
     from referral.wiring import Wired
 
-ENOUGH_DAYS: Final = 7
-ENOUGH_DISK: Final = 512 * 1024 * 1024
+FULL: Final = (  # reliability.md 6: how full the disk is, and what a node does then
+    (0.95, "make room now: reading the inbox stops"),
+    (0.9, "make room now: commands that are not urgent are refused"),
+    (0.8, "make room before it is full"),
+)
+FAR_BEHIND: Final = 500  # events that a list has not passed while its node runs: a page
 PATIENCE: Final = timedelta(days=1)  # by then a partner that is there has answered
-CLOCK_ERROR: Final = timedelta(minutes=2)
+CLOCK_ERROR: Final = timedelta(minutes=5)
 NEIGHBOUR_SECONDS: Final = 15.0
 PRIVATE: Final = ("events.sqlite", "tokens.json", TOKEN_FILE, KEY_FILE)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line: what was looked at, whether it is well, what was found, what to do if it is not."""
-
-    name: str
-    ok: bool
-    found: str
-    do: str = ""
-
-    def line(self) -> str:
-        """Return it as people read it."""
-        return f"{'ok   ' if self.ok else 'WRONG'}  {self.name}: {self.found}{f' - {self.do}' if self.do else ''}"
 
 
 @dataclass(slots=True)
@@ -88,7 +82,7 @@ def examine(folder: Path, progress: Callable[[str], None]) -> Examination:
     progress("library, files, disk")
     found.checks += [_tried("library", _library), *_files(folder)]
     progress("directory")
-    found.checks += [_tried("directory", lambda: _directory(folder))]
+    found.checks += [_tried("root file", lambda: _root(folder)), _tried("directory", lambda: _directory(folder))]
     progress("vault and store")
     opened = _opened(folder, found)
     if opened is not None:
@@ -122,15 +116,35 @@ def _files(folder: Path) -> Iterator[Check]:
         yield Check("files", False, f"others may read {names}", f"chmod 600 {names}, and consider new keys")
     else:
         yield Check("files", True, "secrets are readable by their owner alone")
+    yield from _folders(folder)
     with suppress(OSError):
-        free = shutil.disk_usage(folder).free
-        sentence = f"{free // 2**20} MiB free"
-        yield Check("disk", free >= ENOUGH_DISK, sentence, "" if free >= ENOUGH_DISK else "make room before it is full")
+        usage = shutil.disk_usage(folder)
+        used = 1 - usage.free / usage.total
+        sentence = f"{used:.0%} full, {usage.free // 2**20} MiB free"
+        do = next((what for limit, what in FULL if used >= limit), "")
+        yield Check("disk", not do, sentence, do)
+
+
+def _folders(folder: Path) -> Iterator[Check]:
+    """Look at who may change the node's folder, and who may look into its vault."""
+    with suppress(OSError):
+        wrong = [f"chmod go-w {folder.resolve().name}"] if folder.stat().st_mode & 0o022 else []
+        vault = folder / VAULT_FOLDER
+        wrong += [f"chmod 700 {folder.resolve().name}/{VAULT_FOLDER}"] if vault.stat().st_mode & 0o077 else []
+        if wrong:
+            yield Check("folder", False, "others may change it or look into its vault", "; ".join(wrong))
+        else:
+            yield Check("folder", True, "its owner alone changes it")
+
+
+def _root(folder: Path) -> str:
+    """Name the digest under which the root file was agreed on; `RootChanged` where the file is another one."""
+    network = read_root(folder)
+    return f"{network.name}, the one that was agreed on: {' '.join(Settings.read(folder).root.split()[-1:])}"
 
 
 def _directory(folder: Path) -> str:
     settings = Settings.read(folder)
-    read_root(folder)
     if not settings.directory:
         return "network.json, to which nobody adds on this machine"
     return "there is news, which the next start takes over" if news(folder) is not None else "up to date"
@@ -149,14 +163,15 @@ def _opened(folder: Path, found: Examination) -> Node | None:
 async def _inside(folder: Path, node: Node, found: Examination, progress: Callable[[str], None]) -> None:
     """Look at everything that an opened node shows."""
     settings = Settings.read(folder)
-    found.checks += [_tried("store file", lambda: _sound(node)), _runs(folder), *_log(node), *_epoch_keys(node)]
+    found.checks += [_tried("store file", lambda: _sound(node)), _runs(folder), *_log(node)]
+    found.checks += lasting(folder, node)
     progress("broker")
     found.checks.append(await _broker(node, settings))
     progress("notary")
     found.checks += await _notary(node)
     wired = wire(folder, node, make_broker(settings, node.now), None)
     try:
-        found.checks += [_deliveries(node), _followers(wired), _alarms(wired)]
+        found.checks += [_deliveries(node), _followers(wired), _lag(folder, wired), _parked(node), _alarms(wired)]
     finally:
         await wired.worker.close()
 
@@ -193,30 +208,6 @@ def _log(node: Node) -> Iterator[Check]:
     yield Check("log", True, f"{sentence}; {waiting} statements of ours wait" if waiting else sentence)
 
 
-def _epoch_keys(node: Node) -> Iterator[Check]:
-    """Look at the keys that today's and the next days' envelopes are sealed to: ours, and those of partners."""
-    today = node.now().astimezone(UTC).date()
-    published = [day for day in node.directory.epoch_days(node.agency) if day >= today]
-    lacking = set(published) - set(node.vault.epoch_days())
-    if lacking:
-        sentence = f"{len(lacking)} published ones are not in the vault"
-        yield Check("epoch keys", False, sentence, "partners' envelopes of those days stay shut: renew, and tell them")
-    elif len(published) <= ENOUGH_DAYS:
-        do = "referral init --renew, then start it again"
-        if node.network.notary is not None:
-            do = "the running node publishes more: see that it runs and reaches the notary"
-        yield Check("epoch keys", False, f"{len(published)} days left", do)
-    else:
-        yield Check("epoch keys", True, f"{len(published)} days left")
-    partners = [name for name, one in node.directory.agencies.items() if name != node.agency and one.active]
-    without = sorted(name for name in partners if node.directory.epoch_key(name, today) is None)
-    if without:
-        names = ", ".join(without)
-        yield Check("partners' keys", False, f"none for today: {names}", "ask them to renew; what is for them waits")
-    else:
-        yield Check("partners' keys", True, f"{len(partners)} partners have one for today")
-
-
 async def _broker(node: Node, settings: Settings) -> Check:
     try:
         broker = make_broker(settings, node.now)
@@ -241,19 +232,24 @@ async def _notary(node: Node) -> list[Check]:
     try:
         note = await client.fetch("checkpoint")
         policy = tlog.read_policy(node.network.policy.encode())
-        size = tlog.open_checkpoint(note, policy.log_keys, policy.witness_keys).checkpoint.size
-        told = await client.date()
+        opened = tlog.open_checkpoint(note, policy.log_keys, policy.witness_keys)
+        size, told = opened.checkpoint.size, await client.date()
     except (NotaryAway, Refusal) as away:
         sentence = str(away) or (type(away).__doc__ or "").partition("\n")[0]
         todo = "messages flow meanwhile; ask whoever runs the notary"
         return [Check("notary", False, sentence, todo), _clock(node, None)]
     finally:
         await client.close()
-    return [Check("notary", True, f"a log of {size} entries, signed by its key"), _clock(node, told)]
+    cosigned = max((one.time for one in opened.cosigned if one.time is not None), default=0)
+    return [Check("notary", True, f"a log of {size} entries, signed by its key"), _clock(node, told, cosigned)]
 
 
-def _clock(node: Node, told: datetime | None) -> Check:
+def _clock(node: Node, told: datetime | None, cosigned: int = 0) -> Check:
+    """Hold our clock against what was recorded here, the witnesses' newest cosignature, and the notary's clock."""
     now = node.now()
+    if cosigned > (now + CLOCK_ERROR).timestamp():
+        minutes = round((cosigned - now.timestamp()) / 60)
+        return Check("clock", False, f"{minutes} minutes behind a witness of the log", "set it; use a time service")
     newest = max((row.changed_at for row in Queries(node, Path()).cases()), default=now)
     if newest > now + CLOCK_ERROR:
         return Check("clock", False, "it is behind what was recorded here before", "set it; use a time service")
@@ -283,6 +279,36 @@ def _followers(wired: Wired) -> Check:
         return Check("lists", True, "every follower has read on, no case is set aside")
     names = ", ".join(sorted({f"{name} ({item.error})" for name, item in waiting}))
     return Check("lists", False, f"{len(waiting)} cases set aside by {names}", "report this; the history is whole")
+
+
+def _lag(folder: Path, wired: Wired) -> Check:
+    """Look at how far the lists are behind the history; where nobody runs the node they wait for the next start."""
+    store = wired.node.store
+    last = store.last_position()
+    with store.reading() as cursor:
+        places = dict(cursor.execute(POSITIONS["all_positions"]).fetchall())
+    behind = max((last - places.get(one.name, 0) for one in wired.worker.followers), default=0)
+    sentence = f"at most {behind} of {last} events behind"
+    if behind < FAR_BEHIND or _idle(folder):
+        return Check("followers", True, sentence)
+    return Check("followers", False, sentence, "look again in a minute; report this if it does not fall")
+
+
+def _idle(folder: Path) -> bool:
+    try:
+        WriterLock(folder).release()
+    except StoreInUse:
+        return False
+    return True
+
+
+def _parked(node: Node) -> Check:
+    with node.store.reading() as cursor:
+        found = dict(cursor.execute(COUNTS["parked_envelopes"]).fetchall())
+    if not found:
+        return Check("parked", True, "no envelope waits to be judged")
+    said = ", ".join(f"{number} {reason}" for reason, number in sorted(found.items()))
+    return Check("parked", True, f"envelopes that wait: {said}; an alarm says when somebody must act")
 
 
 def _alarms(wired: Wired) -> Check:

@@ -1,18 +1,46 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+import shutil
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from contracts.examples import example
 from contracts.network import read_network, write_network
-from referral.cli import examination
+from referral.cli import examination, lasting
 from referral.opening import machine_clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cli_shell import Shell
+
+
+class Usage(NamedTuple):
+    """A disk as `shutil.disk_usage` tells it."""
+
+    total: int
+    used: int
+    free: int
+
+
+@pytest.fixture(autouse=True)
+def disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Give a disk of a test's own, half full: this machine's may be full."""
+
+    def fill(percent: int) -> None:
+        usage = Usage(100 << 30, percent << 30, (100 - percent) << 30)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+
+    fill(50)
+    return fill
+
+
+def checks(shell: Shell) -> dict[str, dict[str, Any]]:
+    """Return every check of `be-fp` by its name."""
+    return {one["name"]: one for one in shell("doctor", "--node", "be-fp", "--json").json()["checks"]}
 
 
 def wrong(shell: Shell) -> list[tuple[str, str]]:
@@ -26,6 +54,66 @@ def wrong(shell: Shell) -> list[tuple[str, str]]:
 
 def test_a_new_node_is_well(two: Shell) -> None:
     assert wrong(two) == []
+    assert list(checks(two)) == [
+        *("library", "files", "folder", "disk", "root file", "directory", "vault and store", "store file", "running"),
+        *("signing key", "epoch keys", "partners' keys", "broker", "notary", "clock"),
+        *("deliveries", "lists", "followers", "parked", "alarms"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("percent", "do"),
+    [
+        (79, None),
+        (80, "make room before it is full"),
+        (90, "make room now: commands that are not urgent are refused"),
+        (95, "make room now: reading the inbox stops"),
+    ],
+)
+def test_a_disk_that_fills_is_told_before_each_limit(
+    two: Shell, disk: Callable[[int], None], percent: int, do: str | None
+) -> None:
+    disk(percent)
+
+    assert wrong(two) == ([] if do is None else [("disk", do)])
+
+
+def test_a_folder_that_others_may_change_and_a_vault_that_they_may_look_into_are_named(two: Shell) -> None:
+    (two.folder / "be-fp").chmod(0o777)
+    (two.folder / "be-fp" / "vault").chmod(0o755)
+
+    assert wrong(two)[0] == ("folder", "chmod go-w be-fp; chmod 700 be-fp/vault")
+
+
+def test_a_root_file_that_nobody_agreed_on_is_named(two: Shell) -> None:
+    file = two.folder / "be-fp" / "network.json"
+    file.write_bytes(file.read_bytes() + b" ")
+
+    assert wrong(two)[0][0] == "root file"
+
+
+def test_the_agreed_digest_is_shown_to_be_compared(two: Shell) -> None:
+    agreed = json.loads((two.folder / "be-fp" / "node.json").read_text(encoding="utf-8"))["root"]
+
+    assert checks(two)["root file"]["found"] == f"training, the one that was agreed on: {agreed}"
+
+
+@pytest.mark.parametrize(("days", "ok"), [(31, True), (29, False), (-1, False)])
+def test_a_certificate_is_told_of_thirty_days_before_its_end(
+    two: Shell, monkeypatch: pytest.MonkeyPatch, days: int, ok: bool
+) -> None:
+    until = datetime.now(UTC) + timedelta(days=days, minutes=5)
+    monkeypatch.setattr(lasting, "ends", lambda _pem: until)
+    (two.folder / "be-fp" / "broker.crt").write_text("a certificate", encoding="ascii")
+    found = checks(two)["broker certificate"]
+
+    assert (found["ok"], found["found"]) == (ok, f"until {until:%Y-%m-%d}, {max(days, 0)} days")
+
+
+def test_what_is_no_certificate_is_named(two: Shell) -> None:
+    (two.folder / "be-fp" / "broker.crt").write_text("no certificate", encoding="ascii")
+
+    assert [name for name, _ in wrong(two)] == ["broker certificate"]
 
 
 def test_a_secret_that_others_may_read_is_named_with_what_to_do(two: Shell) -> None:
