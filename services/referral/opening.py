@@ -52,8 +52,10 @@ class Settings:
 
     `root` is the digest of the root file that people compared: the node starts with no other. While the node takes over
     a file that goes on from its copy, both digests stand there. `directory` is the network's file that the node's copy
-    follows; none where the copy is all there is. `erased` is where the register of what was erased is, beside the
-    node's folder if it says nothing.
+    follows; none where the copy is all there is. `broker_login` is how it logs in to Kafka (`exchange.kafka_login`);
+    without `bootstrap` the root file says where Kafka is. `erased` is where the register of what was erased is, beside
+    the node's folder if it says nothing. `store` is the address of the store in PostgreSQL, without a password; a file
+    in the node's folder where it says nothing.
     """
 
     agency: str
@@ -61,9 +63,11 @@ class Settings:
     broker: str = EMBEDDED
     broker_path: str = ""
     bootstrap: str = ""
+    broker_login: str = ""
     directory: str = ""
     root: str = ""
     erased: str = ""
+    store: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
@@ -160,7 +164,8 @@ def open_outsider(folder: Path, unlock: Unlock, now: Clock, *, reader: bool = Fa
     network = read_root(folder)
     vault = Vault.unlock(folder / VAULT_FOLDER, unlock, now, register_path(settings, folder))
     try:
-        store = Store.open_reader(folder, vault) if reader else Store.open(folder, vault)
+        opened = Store.open_reader if reader else Store.open
+        store = opened(folder, vault, settings.store)
     except BaseException:
         vault.close()
         raise

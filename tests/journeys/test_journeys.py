@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from referral.play.command import play
+from referral.play.loader import load
 
 if TYPE_CHECKING:
     from kafka.realkafka import RealKafka
+    from realpostgres import RealPostgres
     from referral.play.report import PlayReport
 
 JOURNEYS = sorted((Path(__file__).parents[2] / "docs" / "journeys").glob("*.toml"))
@@ -65,5 +67,17 @@ def test_a_journey_goes_as_it_says(path: Path) -> None:
 @pytest.mark.parametrize("path", JOURNEYS, ids=lambda path: path.stem)
 def test_a_journey_goes_as_it_says_over_kafka(path: Path, loopback_kafka: RealKafka) -> None:
     report = play(path, broker="kafka", bootstrap=f"127.0.0.1:{loopback_kafka.port}")
+
+    assert report.held, told(report)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ["story-01-direct-flight", "story-04-consent-withdrawn", "node-killed"])
+def test_a_journey_goes_as_it_says_with_its_nodes_on_postgresql(name: str, postgres: RealPostgres) -> None:
+    """Replay rebuilds every view in SQLite and compares its digest with the live one, which is PostgreSQL's here."""
+    path = next(path for path in JOURNEYS if path.stem == name)
+    agencies = list(load(path).agencies)
+    # The last one keeps a file: both show the same standing.
+    report = play(path, stores={agency: postgres.address() for agency in agencies[:-1]})
 
     assert report.held, told(report)

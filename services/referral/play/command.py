@@ -21,7 +21,7 @@ from referral.play.stage import BACKSTAGE, BrokerChoice, build
 from referral.play.witnesses import WitnessReport, play_witnesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from referral.play.journey import Journey
     from referral.play.outcome import Done, Outcome
@@ -37,16 +37,18 @@ def play(
     folder: Path | None = None,
     broker: str = "embedded",
     bootstrap: str = "",
+    stores: Mapping[str, str] | None = None,
     processes: bool = False,
     verbose: bool = False,
     progress: Callable[[str], None] = _silent,
 ) -> PlayReport:
     """Play the journey in a file; with `folder`, nodes and notary are kept there, with `processes` each node is one.
 
+    `stores` are addresses in PostgreSQL by agency, for nodes that keep no file.
     Raises `JourneyRefused` for a file that is none, `FolderRefused`, `KafkaSettingsRefused`, `NotaryNotStarted`.
     """
     told = load(journey)
-    choice = BrokerChoice(broker, bootstrap)
+    choice = BrokerChoice(broker, bootstrap, stores or {})
     with _place(folder) as place:
         outcome = asyncio.run(_played(told, place, choice, progress, processes=processes, verbose=verbose))
     return PlayReport(outcome, broker, len(told.step), verbose)

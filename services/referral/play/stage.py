@@ -6,7 +6,7 @@ The broker is the embedded one in `nodes/broker.sqlite`, or a Kafka with topics 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from contracts.network import Brokers, write_network
@@ -52,15 +52,20 @@ class BrokerNotThere(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class BrokerChoice:
-    """Which broker carries a journey: the embedded one, or a Kafka at `bootstrap` (host:port, on the loopback)."""
+    """Which broker carries a journey: the embedded one, or a Kafka at `bootstrap` (host:port, on the loopback).
+
+    `stores` are addresses in PostgreSQL by agency; whoever has none keeps a file.
+    """
 
     kind: str = EMBEDDED
     bootstrap: str = ""
+    stores: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self, agency: str, folder: Path) -> Settings:
         """Return what a node's `node.json` says."""
         path = str((folder / NODES / BROKER_FILE).resolve()) if self.kind == EMBEDDED else ""
-        return Settings(agency, KeyFile.kind, self.kind, path, self.bootstrap)
+        store = self.stores.get(agency, "")
+        return Settings(agency, KeyFile.kind, self.kind, path, self.bootstrap, store=store)
 
 
 @dataclass(slots=True)
