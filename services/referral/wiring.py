@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contracts.network import Brokers
 from contracts.request import sign_request
 from referral.desk import Desk
 from referral.errors import SettingsRefused
 from referral.exchange.certain import NotarysTime
 from referral.exchange.embedded import EmbeddedBroker
 from referral.http_client import NotaryClient
-from referral.opening import EMBEDDED, KAFKA, PROOFS_FOLDER, Clock, Settings, machine_clock, open_node
+from referral.opening import EMBEDDED, KAFKA, PROOFS_FOLDER, Clock, Settings, machine_clock, open_node, read_root
 from referral.queries import Queries
 from referral.worker import Worker
 
@@ -59,15 +60,24 @@ def notary_client(node: Node) -> NotaryClient | None:
     return NotaryClient(node.network.notary, sign)
 
 
-def make_broker(settings: Settings, now: Clock = machine_clock) -> Broker:
-    """Return the broker that a node's settings name."""
+def make_broker(
+    settings: Settings, now: Clock = machine_clock, *, folder: Path | None = None, brokers: Brokers | None = None
+) -> Broker:
+    """Return the broker that a node's settings name: its login lies in `folder`, where it is stands in `brokers`."""
     if settings.broker == EMBEDDED:
         return EmbeddedBroker(Path(settings.broker_path), now)
     if settings.broker == KAFKA:
         from referral.exchange.kafka import KafkaBroker  # noqa: PLC0415 - a node on the embedded broker loads no Kafka
-        from referral.exchange.kafka_settings import KafkaSettings, LoopbackPlaintext  # noqa: PLC0415 - the same
+        from referral.exchange.kafka_login import kafka_settings  # noqa: PLC0415 - the same
 
-        return KafkaBroker(KafkaSettings(settings.bootstrap, LoopbackPlaintext()))
+        found = kafka_settings(
+            brokers or Brokers(),
+            bootstrap=settings.bootstrap,
+            login=settings.broker_login,
+            user=settings.agency,
+            folder=folder or Path(),
+        )
+        return KafkaBroker(found)
     raise SettingsRefused("`broker` is embedded or kafka.")
 
 
@@ -85,5 +95,6 @@ def wire(folder: Path, node: Node, broker: Broker, notary: LogClient | None) -> 
 
 def wire_up(folder: Path, unlock: Unlock, now: Clock = machine_clock) -> Wired:
     """Open a node's folder and put everything together as its settings say."""
+    broker = make_broker(Settings.read(folder), now, folder=folder, brokers=read_root(folder).brokers)
     node = open_node(folder, unlock, now)
-    return wire(folder, node, make_broker(Settings.read(folder), now), notary_client(node))
+    return wire(folder, node, broker, notary_client(node))

@@ -223,14 +223,14 @@ class RealKafka:
         """Return the settings with which `user` logs in by password (or nobody, without TLS)."""
         if self.plaintext:
             return KafkaSettings(f"127.0.0.1:{self.port}", LoopbackPlaintext(), patience)
-        login = Scram(user=user, password=self.users[user], authority=self.authority.pem)
+        login = Scram(user=user, password=self.users[user], authority=self.authority.pem.read_text())
         return KafkaSettings(f"localhost:{self.port}", login, patience)
 
     def certificate_settings(self, user: str, patience: float = PATIENCE) -> KafkaSettings:
         """Return the settings with which `user` logs in by a client certificate."""
         self.authority.issue(user)
         folder = self.authority.folder
-        login = MutualTls(self.authority.pem, folder / f"{user}.crt", folder / f"{user}.key")
+        login = MutualTls(self.authority.pem.read_text(), folder / f"{user}.crt", folder / f"{user}.key")
         return KafkaSettings(f"localhost:{self.certificate_port}", login, patience)
 
     def allow(self, user: str, operation: AclOperation, topic: str) -> None:
@@ -251,6 +251,12 @@ class RealKafka:
         """Delete the records of partition 0 before offset `begin`, as the retention time does."""
         operator = self._operator()
         for answer in operator.delete_records([TopicPartition(topic, 0, begin)]).values():
+            answer.result(20)
+
+    def remove_topic(self, topic: str) -> None:
+        """Delete a topic with all its records."""
+        operator = self._operator()
+        for answer in operator.delete_topics([topic], operation_timeout=20).values():
             answer.result(20)
 
     def _operator(self) -> AdminClient:

@@ -95,7 +95,7 @@ def commands(folder: Path) -> Iterator[Commands]:
     refresh(folder)
     node = open_node(folder, unlock(folder))
     try:
-        yield AtHand(wire(folder, node, _Uncalled(), None), _holder(folder))
+        yield AtHand(wire(folder, node, Uncalled(), None), _holder(folder))
     finally:
         node.store.close()
         node.vault.close()
@@ -167,7 +167,7 @@ class AtHand:
         return _json(SentOut(**asdict(sent)))
 
 
-class _Uncalled:
+class Uncalled:
     """The broker of a node that nobody runs: it is not called."""
 
     async def append(self, topic: str, records: Sequence[bytes]) -> None:

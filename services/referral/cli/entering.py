@@ -14,7 +14,7 @@ from referral.cli import making, output
 from referral.cli.call import Misused
 from referral.cli.folder import unlock
 from referral.joining import Declared as declared  # noqa: N813 - it is made here and nothing else is done with it
-from referral.opening import EMBEDDED, KAFKA, Settings, machine_clock
+from referral.opening import Settings, machine_clock
 from referral.vault import KeyFile, Passphrase
 from referral.wiring import notary_client
 
@@ -77,15 +77,16 @@ def ask(asked: Call, wanted: Wanted) -> None:
 def finish(asked: Call, broker_path: Path, bootstrap: str) -> None:
     """Come in, make the inbox and a token, and say how to go on."""
     found = asyncio.run(asking.finish(asked.folder, unlock(asked.folder), machine_clock, notary_client))
-    broker, path = (KAFKA, "") if bootstrap else (EMBEDDED, str(broker_path.resolve()))
-    settings = asking.settle_broker(asked.folder, broker, path, bootstrap)
+    settings = asking.settle_broker(
+        asked.folder, **making.broker_settings(found.network.brokers, broker_path, bootstrap)
+    )
     asyncio.run(making.provision(settings, found.topic))
     token = tokens.new_token(asked.folder)
     making.keep_token(asked.folder, token)
     until = found.until.isoformat() if found.until is not None else None
     document = {
         "agency": settings.agency,
-        "broker": broker,
+        "broker": settings.broker,
         "epoch_keys_until": until,
         "fingerprint": found.fingerprint,
         "network": found.network.name,
@@ -96,6 +97,6 @@ def finish(asked: Call, broker_path: Path, bootstrap: str) -> None:
         f"node        {asked.folder} of {settings.agency} in network {found.network.name}",
         f"token       {token}",
         f"epoch keys  until {until}" if until else "epoch keys  wait for the witnesses of the log",
-        f"next        referral up --node {asked.folder}",
+        *making.next_lines(asked.folder, found.network.brokers),
     ]
     output.answer(document, lines, as_json=asked.as_json, training=found.network.training)

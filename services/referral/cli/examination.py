@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts import tlog
 from contracts.refusal import Refusal
+from referral.cli.at_hand import Uncalled
 from referral.cli.check import Check
 from referral.cli.folder import unlock
 from referral.cli.lasting import lasting
@@ -166,10 +167,10 @@ async def _inside(folder: Path, node: Node, found: Examination, progress: Callab
     found.checks += [_tried("store file", lambda: _sound(node)), _runs(folder), *_log(node)]
     found.checks += lasting(folder, node)
     progress("broker")
-    found.checks.append(await _broker(node, settings))
+    found.checks.append(await _broker(folder, node, settings))
     progress("notary")
     found.checks += await _notary(node)
-    wired = wire(folder, node, make_broker(settings, node.now), None)
+    wired = wire(folder, node, Uncalled(), None)
     try:
         found.checks += [_deliveries(node), _followers(wired), _lag(folder, wired), _parked(node), _alarms(wired)]
     finally:
@@ -208,9 +209,9 @@ def _log(node: Node) -> Iterator[Check]:
     yield Check("log", True, f"{sentence}; {waiting} statements of ours wait" if waiting else sentence)
 
 
-async def _broker(node: Node, settings: Settings) -> Check:
+async def _broker(folder: Path, node: Node, settings: Settings) -> Check:
     try:
-        broker = make_broker(settings, node.now)
+        broker = make_broker(settings, node.now, folder=folder, brokers=node.network.brokers)
     except Refusal as refused:
         return Check("broker", False, str(refused))
     try:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from contracts.network import Brokers, root_digest
+from contracts.network import Brokers, read_network, root_digest
 from referral.api import tokens
 from referral.cli import output
+from referral.cli.call import Misused
 from referral.cli.folder import unlock
 from referral.cli.running import TOKEN_FILE
 from referral.exchange.embedded import EmbeddedBroker
@@ -60,19 +61,34 @@ def declared(
     return Declared(title, country, kind, tuple(roles), zone, spoken, places=tuple(places), phone_24h=phone_24h)
 
 
-def founding(name: str, log_key: str, notary: str | None, bootstrap: str) -> Founding:
+def founding(name: str, log_key: str, notary: str | None, bootstrap: str, broker_ca: Path | None) -> Founding:
     """Return what a new network is."""
-    return Founding(name, log_key, notary, Brokers(tuple(bootstrap.split(",")) if bootstrap else ()))
+    try:
+        authority = None if broker_ca is None else broker_ca.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        raise Misused("`--broker-ca` takes a file of certificates in PEM.") from None
+    return Founding(name, log_key, notary, Brokers(tuple(bootstrap.split(",")) if bootstrap else (), authority))
+
+
+def broker_settings(brokers: Brokers, broker_path: Path, bootstrap: str) -> dict[str, str]:
+    """Return what `node.json` says of the broker: those of the root file, a Kafka of this machine, the embedded one.
+
+    Brokers that the root file names with their authority go before everything else: they are the network's.
+    """
+    if brokers.ca is not None:
+        return {"broker": KAFKA, "broker_path": "", "bootstrap": ""}
+    if bootstrap:
+        return {"broker": KAFKA, "broker_path": "", "bootstrap": bootstrap}
+    return {"broker": EMBEDDED, "broker_path": str(broker_path.resolve()), "bootstrap": ""}
 
 
 def make(asked: Call, given: Given) -> None:
     """Make the node, its inbox and its token, and print what was made."""
+    brokers = given.founding.brokers if given.founding is not None else _brokers(given.network)
     settings = Settings(
         agency=given.agency,
         unlock=Passphrase.kind if given.passphrase else KeyFile.kind,
-        broker=KAFKA if given.bootstrap else EMBEDDED,
-        broker_path="" if given.bootstrap else str(given.broker_path.resolve()),
-        bootstrap=given.bootstrap,
+        **broker_settings(brokers, given.broker_path, given.bootstrap),
         directory=str(given.network.resolve()),
     )
     joining = Joining(asked.folder, settings, given.declared, given.network, given.governor)
@@ -113,7 +129,22 @@ def _lines(folder: Path, joined: Joined, token: str, given: Given) -> Iterator[s
     yield f"epoch keys  until {joined.until}; {further}"
     if given.founding is not None:
         yield f"network     {given.network}, its governor's key {given.governor}: keep that one apart"
+    yield from next_lines(folder, joined.network.brokers)
+
+
+def next_lines(folder: Path, brokers: Brokers) -> Iterator[str]:
+    """Return how to go on with a node that was made: where brokers want a login, with that."""
+    if brokers.ca is not None:
+        yield "broker      its operator makes inbox and user: `referral broker provision`, and hands over the password"
+        yield f"next        referral broker login --node {folder} --password-file FILE"
     yield f"next        referral up --node {folder}"
+
+
+def _brokers(network: Path) -> Brokers:
+    try:
+        return read_network(network.read_bytes()).brokers
+    except OSError:
+        return Brokers()  # `join` says what to do about a file that is not there
 
 
 def new_unlock(settings: Settings, folder: Path) -> Unlock:
@@ -127,11 +158,13 @@ def new_unlock(settings: Settings, folder: Path) -> Unlock:
 
 
 async def provision(settings: Settings, topic: str) -> None:
-    """Make the agency's inbox: on the embedded broker, or on a Kafka of this machine."""
+    """Make the agency's inbox: on the embedded broker, or on a Kafka of this machine; elsewhere the operator does."""
     if settings.broker == EMBEDDED:
         broker = EmbeddedBroker(Path(settings.broker_path))
         await broker.provision([topic])
         await broker.close()
+        return
+    if not settings.bootstrap:
         return
     from referral.exchange import provision as kafka_inboxes  # noqa: PLC0415 - the same
     from referral.exchange.kafka_settings import KafkaSettings, LoopbackPlaintext  # noqa: PLC0415 - Kafka on demand

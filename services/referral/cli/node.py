@@ -50,6 +50,10 @@ def init(
     notary: Annotated[Text, typer.Option(metavar="URL", help="With --found: where the notary answers.")] = None,
     broker_path: Annotated[Path | None, typer.Option(metavar="FILE", help="The embedded broker [beside FILE].")] = None,
     bootstrap: Annotated[str, typer.Option(metavar="HOST:PORT", help="A Kafka of this machine instead.")] = "",
+    broker_ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --found: who certifies --bootstrap (PEM); TLS and logins then."),
+    ] = None,
     passphrase: Annotated[bool, typer.Option("--passphrase", help="Lock the vault by one, not by a key file.")] = False,
     renew: Annotated[bool, typer.Option("--renew", help="Without a log: epoch keys for 30 days more.")] = False,
     node: NodeDir = None,
@@ -75,6 +79,8 @@ def init(
         return
     needed = {"agency": agency, "title": title, "country": country, "kind": kind, "role": role, "zone": zone}
     _check_given(needed, founded=found, logged=bool(log_key), witnessed=bool(notary))
+    if broker_ca is not None and not (found and bootstrap):
+        raise Misused("`--broker-ca` is the network's, and goes with `--found` and `--bootstrap`.")
     given = making.Given(
         agency=str(agency),
         declared=making.declared(
@@ -92,7 +98,7 @@ def init(
         broker_path=broker_path or network.parent / BROKER,
         bootstrap=bootstrap,
         passphrase=passphrase,
-        founding=making.founding(name, log_key, notary, bootstrap) if found else None,
+        founding=making.founding(name, log_key, notary, bootstrap, broker_ca) if found else None,
     )
     making.make(asked, given)
 

@@ -15,6 +15,7 @@ from contracts.refusal import Refusal
 from referral.cli.alarm import add_to as add_alarms
 from referral.cli.audit import add_to as add_audit
 from referral.cli.backup import add_to as add_backups
+from referral.cli.broker import add_to as add_brokers
 from referral.cli.call import USED_WRONGLY, AsJson, Asked, Misused, NodeDir
 from referral.cli.case import add_to as add_cases
 from referral.cli.consent import add_to as add_consents
@@ -53,6 +54,7 @@ for _add in (
     add_node,
     add_joining,
     add_keys,
+    add_brokers,
     add_declaring,
     add_cases,
     add_messages,

@@ -49,6 +49,22 @@ class BrokerAway(BrokerError):  # noqa: N818 - the docs and the runbooks say it 
     """The broker did not answer, or was away meanwhile; try again, and before reading on verify the position."""
 
 
+class LoginRefused(BrokerAway):
+    """The broker refuses our login; ask its operator for it, then `referral broker login` and start the node again."""
+
+
+class BrokerNotTrusted(BrokerAway):
+    """The broker's certificate is not by the network's authority, so nothing was said to it; ask its operator why."""
+
+
+class TlsRefused(BrokerAway):
+    """What answers there does not speak TLS 1.3; ask the broker's operator for the address that does."""
+
+
+class ClosedUnanswered(BrokerAway):
+    """The broker hangs up without a word: it takes no such certificate or login, or is stopping; ask its operator."""
+
+
 class TopicUnknown(BrokerError):  # noqa: N818 - the same
     """The broker has no such topic or partition; the operator creates inboxes with `provision`."""
 

@@ -27,6 +27,7 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     InvalidReplicationFactorError,
     InvalidTopicError,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     OffsetOutOfRangeError,
@@ -40,11 +41,15 @@ from referral.exchange import kafka_settings
 from referral.exchange.broker import (
     BrokerAway,
     BrokerError,
+    BrokerNotTrusted,
+    ClosedUnanswered,
+    LoginRefused,
     LogShorter,
     NotAllowed,
     Record,
     RecordsExpired,
     RecordTooLong,
+    TlsRefused,
     TopicUnknown,
     check_lengths,
 )
@@ -61,6 +66,15 @@ TOO_FEW: Final = InvalidReplicationFactorError.errno  # brokers that are up, als
 AGAIN: Final = 0.2  # seconds between two tries of an operator's request
 
 log = structlog.get_logger()
+# What the library's log says when a connection fails (T4), and what it means; the first that fits counts.
+_MEANINGS: Final = (
+    ("Sasl", LoginRefused),
+    ("CERTIFICATE_VERIFY_FAILED", BrokerNotTrusted),
+    ("[SSL", TlsRefused),
+    ("ConnectionResetError", TlsRefused),  # it hung up in the middle of the handshake
+    ("ConnectionAbortedError", TlsRefused),
+    (" closed", ClosedUnanswered),
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MILLISECOND: Final = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
@@ -220,7 +234,7 @@ class KafkaBroker:
                     yield
             except (KafkaError, OSError, TimeoutError) as error:
                 self._topics.pop(topic, None)
-                raise _named(error, heard) from error
+                raise named(error, heard) from error
 
     async def _read(self, reader: _Reader, after: int, limit: int, wait: float) -> list[Record]:
         start = after + 1 if after >= 0 else (await self._look(reader.partition))[0]
@@ -290,7 +304,7 @@ async def create_topics(
     wanted = [NewTopic(topic, partitions, replicas, topic_configs=dict(config)) for topic in topics]
     with reasons() as heard:
         try:
-            async with asyncio.timeout(settings.patience), _administrator(settings) as admin:
+            async with asyncio.timeout(settings.patience), administrator(settings) as admin:
                 while wanted:
                     answer = await admin.create_topics(wanted)
                     codes = {topic: code for topic, code, *_text in answer.topic_errors}  # it does not raise them
@@ -299,11 +313,11 @@ async def create_topics(
                     wanted = [topic for topic in wanted if codes[topic.name] == TOO_FEW]
                     await asyncio.sleep(AGAIN if wanted else 0)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise _named(error, heard) from error
+            raise named(error, heard) from error
 
 
 async def _described(settings: KafkaSettings, topic: str) -> tuple[int, ...]:
-    async with _administrator(settings) as admin:
+    async with administrator(settings) as admin:
         (found,) = await admin.describe_topics([topic])
     if found["error_code"]:
         raise for_code(found["error_code"])
@@ -311,7 +325,8 @@ async def _described(settings: KafkaSettings, topic: str) -> tuple[int, ...]:
 
 
 @asynccontextmanager
-async def _administrator(settings: KafkaSettings) -> AsyncIterator[Any]:
+async def administrator(settings: KafkaSettings) -> AsyncIterator[Any]:
+    """Give the library's client for topics, settings and rights."""
     admin = AIOKafkaAdminClient(**kafka_settings.administrator(settings))
     try:
         await admin.start()
@@ -351,7 +366,7 @@ def _record(one: Any) -> Record:
     return Record(one.offset, one.value or b"", _EPOCH + timedelta(milliseconds=moment))
 
 
-def _named(error: Exception, heard: Sequence[str]) -> BrokerError:
+def named(error: Exception, heard: Sequence[str]) -> BrokerError:
     """Return the port's name for what the library or the network raised."""
     match error:
         case TopicAuthorizationFailedError() | ClusterAuthorizationFailedError():
@@ -361,4 +376,7 @@ def _named(error: Exception, heard: Sequence[str]) -> BrokerError:
         case MessageSizeTooLargeError():
             return RecordTooLong("The limit of the topic is lower than it should be.")
         case _:
-            return BrokerAway(f"Reason: {heard[-1] if heard else type(error).__name__}.")
+            said = heard[-1] if heard else type(error).__name__
+            known = (meaning for words, meaning in _MEANINGS if words in said)
+            unheard = ClosedUnanswered if isinstance(error, KafkaConnectionError) and not heard else BrokerAway
+            return next(known, unheard)(f"Reason: {said}.")

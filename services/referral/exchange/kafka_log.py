@@ -34,7 +34,7 @@ class Thinned(logging.Filter):
         """Say whether `record` is written; an error is heard by `reasons` in any case."""
         heard = _heard.get()
         if heard is not None and record.levelno >= logging.ERROR:
-            heard.append(record.getMessage())
+            heard.append(_said(record))
         line, now = (record.name, record.levelno, str(record.msg)), self._clock()
         written, kept = self._last.get(line, (float("-inf"), 0))
         if now - written < INTERVAL:
@@ -55,6 +55,13 @@ def reasons() -> Iterator[list[str]]:
         yield heard
     finally:
         _heard.reset(token)
+
+
+def _said(record: logging.LogRecord) -> str:
+    """Return the text of a line, with the names of errors in it that have no text of their own."""
+    given = record.args if isinstance(record.args, tuple) else ()
+    silent = [type(one).__name__ for one in given if isinstance(one, BaseException) and not str(one)]
+    return " ".join([record.getMessage(), *silent])
 
 
 _THINNED: Final = Thinned()

@@ -36,18 +36,18 @@ class KafkaSettingsRefused(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Scram:
-    """Log in by SCRAM-SHA-512 under TLS 1.3; `authority` is the PEM file of who certifies the brokers."""
+    """Log in by SCRAM-SHA-512 under TLS 1.3; `authority` is the certificate (PEM) of who certifies the brokers."""
 
     user: str
     password: str = field(repr=False)
-    authority: Path
+    authority: str
 
 
 @dataclass(frozen=True, slots=True)
 class MutualTls:
-    """Log in by a client certificate under TLS 1.3: PEM files of the authority, the certificate and its key."""
+    """Log in by a certificate under TLS 1.3: the authority (PEM), and the files of the certificate and its key."""
 
-    authority: Path
+    authority: str
     certificate: Path
     key: Path = field(repr=False)
 
@@ -75,9 +75,15 @@ class KafkaSettings:
             raise KafkaSettingsRefused("The bootstrap servers are written host:port, several joined by commas.")
         hosts = [server["host"].strip("[]") for server in servers if server]
         if isinstance(self.security, LoopbackPlaintext) and not all(map(_is_loopback, hosts)):
-            raise KafkaSettingsRefused("Without TLS only a broker on the loopback address is used.")
+            raise KafkaSettingsRefused(
+                "Without TLS only a broker on the loopback address is used: `referral broker login`."
+            )
         if not 0 < self.patience * 1000 <= DELIVERY_LIMIT / 2:
             raise KafkaSettingsRefused(f"The patience is more than 0 and at most {DELIVERY_LIMIT // 2000} seconds.")
+
+    def check_files(self) -> None:
+        """Refuse an authority, a certificate or a key that cannot be used."""
+        _tls(self.security)
 
 
 def _is_loopback(host: str) -> bool:
@@ -115,12 +121,12 @@ def _tls(login: Scram | MutualTls | LoopbackPlaintext) -> ssl.SSLContext | None:
     if isinstance(login, LoopbackPlaintext):
         return None
     try:
-        context = ssl.create_default_context(cafile=str(login.authority))
+        context = ssl.create_default_context(cadata=login.authority)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         if isinstance(login, MutualTls):
             context.load_cert_chain(str(login.certificate), str(login.key))
-    except OSError as error:  # ssl.SSLError is one
-        raise KafkaSettingsRefused("Authority, certificate and key are readable PEM files.") from error
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise KafkaSettingsRefused("Authority, certificate and key are readable PEM files of one another.") from error
     return context
 
 

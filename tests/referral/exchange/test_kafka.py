@@ -130,7 +130,7 @@ async def test_a_login_that_fails_says_why(kafka: RealKafka) -> None:
 async def test_a_broker_that_another_authority_certified_is_not_talked_to(kafka: RealKafka, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = kafka.authority.__class__(tmp_path / "other" / "tls")
-    login = Scram("be-fp", "be-pw", other.pem)
+    login = Scram("be-fp", "be-pw", other.pem.read_text())
     async with opened(KafkaSettings(kafka.settings().bootstrap, login, SHORT)) as broker:
         with pytest.raises(BrokerAway, match="CERTIFICATE_VERIFY_FAILED"):
             await broker.end("in.any", 0)

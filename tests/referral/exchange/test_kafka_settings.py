@@ -77,7 +77,7 @@ def test_the_client_tells_the_broker_nothing_of_itself() -> None:
 
 def test_a_login_by_password_is_scram_sha_512_under_tls_1_3(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "tls")
-    settings = kafka_settings.connection(KafkaSettings("a:1,b:2", Scram("be-fp", "secret", authority.pem)))
+    settings = kafka_settings.connection(KafkaSettings("a:1,b:2", Scram("be-fp", "secret", authority.pem.read_text())))
     context = settings["ssl_context"]
 
     assert settings["bootstrap_servers"] == ["a:1", "b:2"]
@@ -92,7 +92,7 @@ def test_a_login_by_password_is_scram_sha_512_under_tls_1_3(tmp_path: Path) -> N
 def test_a_login_by_certificate_is_tls_1_3_without_a_password(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "tls")
     authority.issue("be-fp")
-    login = MutualTls(authority.pem, authority.folder / "be-fp.crt", authority.folder / "be-fp.key")
+    login = MutualTls(authority.pem.read_text(), authority.folder / "be-fp.crt", authority.folder / "be-fp.key")
     settings = kafka_settings.connection(KafkaSettings("a:1", login))
 
     assert settings["security_protocol"] == "SSL"
@@ -101,11 +101,11 @@ def test_a_login_by_certificate_is_tls_1_3_without_a_password(tmp_path: Path) ->
 
 
 def test_a_file_that_is_no_certificate_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "authority.pem").write_text("not a certificate")
+    missing = MutualTls(Authority(tmp_path / "tls").pem.read_text(), tmp_path / "be-fp.crt", tmp_path / "be-fp.key")
 
-    for name in ("authority.pem", "missing.pem"):
+    for login in (Scram("be-fp", "secret", "not a certificate"), missing):
         with pytest.raises(KafkaSettingsRefused, match="readable PEM"):
-            kafka_settings.connection(KafkaSettings("a:1", Scram("be-fp", "secret", tmp_path / name)))
+            kafka_settings.connection(KafkaSettings("a:1", login))
 
 
 @pytest.mark.parametrize("bootstrap", ["127.0.0.1:9092", "localhost:1", "[::1]:65535", "127.9.9.9:1,localhost:2"])
@@ -138,8 +138,8 @@ def test_a_patience_that_kafka_would_outrun_is_refused(patience: float) -> None:
         KafkaSettings("localhost:1", LoopbackPlaintext(), patience)
 
 
-def test_a_password_is_in_no_text_of_the_settings(tmp_path: Path) -> None:
-    assert "hunter2" not in repr(KafkaSettings("a:1", Scram("be-fp", "hunter2", tmp_path)))
+def test_a_password_is_in_no_text_of_the_settings() -> None:
+    assert "hunter2" not in repr(KafkaSettings("a:1", Scram("be-fp", "hunter2", "")))
 
 
 def test_an_inbox_keeps_records_for_the_retention_time_and_is_never_compacted_or_elected_uncleanly() -> None:
