@@ -74,8 +74,9 @@ def ask(asked: Call, wanted: Wanted) -> None:
     output.answer(document, lines, as_json=asked.as_json, training=made.network.training)
 
 
-def finish(asked: Call, broker_path: Path, bootstrap: str) -> None:
+def finish(asked: Call, broker_path: Path, bootstrap: str, store: str) -> None:
     """Come in, make the inbox and a token, and say how to go on."""
+    making.settle_store(asked.folder, store)
     found = asyncio.run(asking.finish(asked.folder, unlock(asked.folder), machine_clock, notary_client))
     settings = asking.settle_broker(
         asked.folder, **making.broker_settings(found.network.brokers, broker_path, bootstrap)

@@ -78,6 +78,9 @@ def finish(
     *,
     broker_path: Annotated[Path, typer.Option(metavar="FILE", help="The embedded broker.")] = Path("broker.sqlite"),
     bootstrap: Annotated[str, typer.Option(metavar="HOST:PORT", help="A Kafka of this machine instead.")] = "",
+    store: Annotated[
+        str, typer.Option(metavar="ADDRESS", envvar="REFERRAL_STORE", help="PostgreSQL: postgresql://user@host/base.")
+    ] = "",
     node: NodeDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,4 +93,4 @@ def finish(
     asked = call(context, node, as_json)
     from referral.cli import entering  # noqa: PLC0415 - loaded when it is asked for
 
-    entering.finish(asked, broker_path, bootstrap)
+    entering.finish(asked, broker_path, bootstrap, store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ from referral.exchange.embedded import EmbeddedBroker
 from referral.joining import Declared, Founding, Joined, Joining, join
 from referral.joining import renew as renew_keys
 from referral.opening import EMBEDDED, KAFKA, KEY_FILE, PASSPHRASE, Settings, machine_clock, read_root, unlock_by
+from referral.store import check_new
 from referral.vault import KeyFile, Passphrase
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Given:
     broker_path: Path
     bootstrap: str
     passphrase: bool
+    store: str
     founding: Founding | None
 
 
@@ -84,12 +86,14 @@ def broker_settings(brokers: Brokers, broker_path: Path, bootstrap: str) -> dict
 
 def make(asked: Call, given: Given) -> None:
     """Make the node, its inbox and its token, and print what was made."""
+    check_new(given.store)
     brokers = given.founding.brokers if given.founding is not None else _brokers(given.network)
     settings = Settings(
         agency=given.agency,
         unlock=Passphrase.kind if given.passphrase else KeyFile.kind,
         **broker_settings(brokers, given.broker_path, given.bootstrap),
         directory=str(given.network.resolve()),
+        store=given.store,
     )
     joining = Joining(asked.folder, settings, given.declared, given.network, given.governor)
     joined = join(joining, given.founding, lambda: new_unlock(settings, asked.folder), machine_clock)
@@ -109,6 +113,14 @@ def make(asked: Call, given: Given) -> None:
     training = joined.network.training
     output.answer(document, _lines(asked.folder, joined, token, given), as_json=asked.as_json, training=training)
     output.notice(FILE_SAID)
+
+
+def settle_store(folder: Path, address: str) -> None:
+    """Keep where the store of a node is that was not opened yet; nothing given leaves what is settled."""
+    settings = Settings.read(folder)
+    if address and settings.store != address:
+        check_new(address)
+        replace(settings, store=address).write(folder)
 
 
 def renew(asked: Call) -> None:

@@ -55,6 +55,9 @@ def init(
         typer.Option(metavar="FILE", help="With --found: who certifies --bootstrap (PEM); TLS and logins then."),
     ] = None,
     passphrase: Annotated[bool, typer.Option("--passphrase", help="Lock the vault by one, not by a key file.")] = False,
+    store: Annotated[
+        str, typer.Option(metavar="ADDRESS", envvar="REFERRAL_STORE", help="PostgreSQL: postgresql://user@host/base.")
+    ] = "",
     renew: Annotated[bool, typer.Option("--renew", help="Without a log: epoch keys for 30 days more.")] = False,
     node: NodeDir = None,
     as_json: AsJson = False,
@@ -65,6 +68,9 @@ def init(
     with that key adds its agency; what runs learns of it when it is started again. Into a network whose governors sit
     elsewhere an agency comes by `referral join`. Epoch keys last for 30 days: the running node publishes more in the
     log; where there is none `referral init --renew` adds more to the file, once a month.
+
+    The history is a file in the node's folder, or with --store a schema of PostgreSQL; the vault stays a file. The
+    password of the database stands in PGPASSFILE or PGPASSWORD, never in the address.
 
     The token of the API is printed once; the file `token` keeps it for this command line, mode 0600.
 
@@ -98,6 +104,7 @@ def init(
         broker_path=broker_path or network.parent / BROKER,
         bootstrap=bootstrap,
         passphrase=passphrase,
+        store=store,
         founding=making.founding(name, log_key, notary, bootstrap, broker_ca) if found else None,
     )
     making.make(asked, given)

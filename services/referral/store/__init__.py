@@ -5,7 +5,7 @@ from referral.store.database import Cursor
 from referral.store.mapper import Erased
 from referral.store.positions import Tracking, record_digest
 from referral.store.statements import statements
-from referral.store.store import Page, Store, Stored, Unreadable
+from referral.store.store import Page, Store, Stored, Unreadable, check_new
 
 __all__ = [
     "Command",
@@ -17,6 +17,7 @@ __all__ = [
     "StoredAnswer",
     "Tracking",
     "Unreadable",
+    "check_new",
     "record_digest",
     "statements",
 ]

@@ -128,6 +128,12 @@ class StoreUnfit(ReferralRefusal):
     code = "store-unfit"
 
 
+class StoreThere(ReferralRefusal):
+    """There is a store at this address already; make a schema or a database of its own for this node."""
+
+    code = "store-there"
+
+
 class StoreAddressRefused(ReferralRefusal):
     """This is no address of a store; name user, host and database, and put the password into PGPASSFILE."""
 

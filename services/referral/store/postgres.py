@@ -197,7 +197,8 @@ def _set_up(connection: Link, standstill: int) -> None:
 
 
 def is_new(address: str) -> bool:
-    """Say whether there are no tables of ours yet."""
+    """Say whether there are no tables of ours yet; `StoreAddressRefused`, `StoreAway` or `StoreUnfit`."""
+    check_address(address)
     connection = connect(address)
     try:
         with _faults(connection):

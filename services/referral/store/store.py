@@ -15,18 +15,18 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVar, overload
 
 from eventsourcing.domain import BaseAggregate
 
 from contracts.encoding import b64, unb64
 from referral.store import commands, positions, recorder, sqlite
-from referral.store.errors import AggregateWrong, KeysMissing, StoredEventRefused, StoreLost, StoreUnavailable
+from referral.store.errors import AggregateWrong, KeysMissing, StoredEventRefused, StoreLost, StoreThere, StoreUnavailable
 from referral.store.mapper import Erased, Event, Row, Sealer, SealingMapper, only_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from pathlib import Path
     from types import TracebackType
     from uuid import UUID
 
@@ -361,6 +361,12 @@ class Store:
             listeners = list(self._listeners)
         for wake in listeners:
             wake(last)
+
+
+def check_new(address: str) -> None:
+    """Raise what is wrong with the address of a store that is to be made: its form, the server, or that there is one."""
+    if address and not _is_new(Path(), address):
+        raise StoreThere
 
 
 def _database(file: Path, address: str, *, read_only: bool) -> Database:
