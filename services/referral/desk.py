@@ -26,6 +26,8 @@ from referral.casework.known import Known, Told
 from referral.erasing import erase
 from referral.errors import CaseUnknown, ConsentUnknown
 from referral.exchange.holdings import model_of, open_sections
+from referral.exchange.recovery import check_sending
+from referral.resuming import open_waiting, say_copy_is_off
 from referral.signing import sign_into
 from referral.store import Command
 from referral.store.errors import AggregateWrong, CommandRepeated, Conflict
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
     from referral.casework.history import History
     from referral.erasing import ErasedCase, Erasure
     from referral.exchange.alarms import Alarm
+    from referral.exchange.recovery import Opening
     from referral.node import Node
+    from referral.resuming import Decided
 
 TRIES: Final = 50  # each is lost to a page of the inbox or to a clock: no person waits for so many
 NOT_OUR_FORM: Final = {"language": "und", "interpreter": False}  # a withdrawal waits for no form
@@ -150,6 +154,14 @@ class Desk:
         with self._turns.of(wish.case):
             return erase(self._node, wish, key=key, principal=principal)
 
+    def open_waiting(self, case: str, opening: Opening, *, key: str, principal: str) -> Decided:
+        """Open a case for sending that waits for its partners after a restore."""
+        return open_waiting(self._node, case, opening, key=key, principal=principal)
+
+    def say_copy_is_off(self, opening: Opening, *, key: str, principal: str) -> Decided:
+        """Go on after a copy of this node was found and ended."""
+        return say_copy_is_off(self._node, opening, key=key, principal=principal)
+
     def send(self, case: str, intent: Intent, *, key: str, principal: str) -> Sent:
         """Send one message, and the core message that goes with it where one is due."""
         request = _request(key, principal, [case, _plain(asdict(intent))])
@@ -216,6 +228,7 @@ class Desk:
             return Sent.of(answered)
         for left in reversed(range(TRIES)):
             before = self._load(case_name)
+            check_sending(self._node, before)
             case = before.case.twin()
             try:
                 sent = self._sign_all(before, case, with_what_is_due(before, self._node.agency, meant(before)))

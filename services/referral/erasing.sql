@@ -43,3 +43,7 @@ DELETE FROM outgoing_statements WHERE json_extract(subject, '$[0]') = :case_id;
 -- name: end_alarms
 -- Whatever stood about it.
 UPDATE alarms SET ended_at = :at WHERE case_id = :case_id AND ended_at IS NULL;
+
+-- name: forget_answers
+-- What partners said to hold of it.
+DELETE FROM recovery_answers WHERE case_id = :case_id;

@@ -35,6 +35,7 @@ from referral.following.log_views import LogViews
 from referral.following.mirror import Mirror
 from referral.following.overtaken import Overtaken
 from referral.following.proofs import LogClient, NotaryAway
+from referral.following.recovering import Recovering
 from referral.following.rotation import Rotation
 from referral.following.stated import StatementProofs
 from referral.following.views import MESSAGES, Views
@@ -70,6 +71,7 @@ class Worker:
         self._node = node
         self._broker = broker
         self._notary = notary
+        self.recovering = Recovering(node, proofs.parent)
         self.inbox = Inbox(node, broker)
         self.outbox = Outbox(node, broker)
         self.key_life = EpochKeyLife(node, self.inbox.let_go)
@@ -113,7 +115,7 @@ class Worker:
 
     async def _work(self) -> int:
         """Do what can be done without the notary."""
-        done = self._daily() + self._stepped()
+        done = self._daily() + self._stepped() + self.recovering.turn()
         if not self._is_listening():
             heard, self._listening = self._listening, None
             if heard is not None:
@@ -168,13 +170,15 @@ class Worker:
 
     def next_at(self) -> datetime | None:
         """Return when something is due here next if nobody speaks: a copy, a question, a clock, the daily round."""
+        names = ["next_gap_at", "next_alarm_at"]
+        if not self.outbox.is_stopped():
+            names.append("next_delivery_at")
         with self._node.store.reading() as cursor:
-            rows = [
-                cursor.execute(SQL[name]).fetchone() for name in ("next_delivery_at", "next_gap_at", "next_alarm_at")
-            ]
+            rows = [cursor.execute(SQL[name]).fetchone() for name in names]
             rows.append(cursor.execute(correspondence.ERASURES["next_erasure_at"]).fetchone())
         found = [datetime.fromtimestamp(row[0], UTC) for row in rows if row is not None and row[0] is not None]
-        found += [at for at in (self.clocks.next_at(), self.log_views.next_at()) if at is not None]
+        rooms = (self.clocks, self.log_views, self.recovering)
+        found += [at for at in (room.next_at() for room in rooms) if at is not None]
         return min([*found, self._next_day()])
 
     def _next_day(self) -> datetime:

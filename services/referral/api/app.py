@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from referral import __version__
-from referral.api import cases, health, lists, messages
+from referral.api import cases, health, lists, messages, recovery
 from referral.api.described import describe
 from referral.api.problems import install
 
@@ -44,7 +44,7 @@ def bare_app() -> FastAPI:
         generate_unique_id_function=_operation,
     )
     install(app)
-    for room in (cases, messages, lists, health):
+    for room in (cases, messages, lists, recovery, health):
         app.include_router(room.routes)
     return app
 

@@ -13,6 +13,7 @@ from contracts.examples import example
 from referral.casework.intent import Intent
 from referral.desk import ConsentForm
 from referral.erasing import ErasedCase, Erasure
+from referral.exchange.recovery import Opening
 from referral.queries import (  # noqa: TC001 - the same
     ArrivalItem,
     CaseRow,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from contracts.standing import Standing
     from referral.exchange.alarms import Alarm
+    from referral.exchange.recovery import RecoveryReport
     from referral.following.log_views import LogSeen
 
 
@@ -258,6 +260,50 @@ class ErasureIn(Shape):
     def wish(self, case: str) -> Erasure:
         """Return what is decided about a case."""
         return Erasure(case, self.ground, self.function, self.second)
+
+
+class OpeningIn(Shape):
+    """The two functions that decide after a restore."""
+
+    function: str = Field(description="The function of who decides, never a name.")
+    second: str = Field(description="The function of the second person; it is another one.")
+
+    def opening(self) -> Opening:
+        """Return what they decide as."""
+        return Opening(self.function, self.second)
+
+
+class WaitingOut(Shape):
+    """A case in which nothing is sent yet: whom it waits for, who has answered, which messages they named."""
+
+    case: str
+    partners: list[str]
+    answered: list[str]
+    named: list[str]
+
+
+class RecoveryOut(Shape):
+    """What is compared after a restore, and whether a copy of this node was found."""
+
+    recovering: bool
+    why: str = Field(description="backup, anchor, own-message, keys, copy, or nothing.")
+    since: datetime | None
+    lost_from: datetime | None = Field(description="From then on local notes may be lost; null where nobody knows.")
+    until: datetime | None = Field(description="When partners that have not answered are no longer waited for.")
+    stopped_since: datetime | None = Field(description="A copy of this node was found then; nothing goes out.")
+    stopped_by: str = Field(description="The message that this node did not write.")
+    sentence: str
+    cases: list[WaitingOut]
+
+    @classmethod
+    def of(cls, found: RecoveryReport) -> RecoveryOut:
+        """Return a report as it is shown."""
+        fields = {name: getattr(found, name) for name in cls.model_fields if name not in {"recovering", "cases"}}
+        cases = [
+            WaitingOut(case=one.case, partners=list(one.partners), answered=list(one.answered), named=list(one.named))
+            for one in found.cases
+        ]
+        return cls(recovering=found.since is not None, cases=cases, **fields)
 
 
 class CasesOut(Shape):

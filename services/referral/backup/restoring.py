@@ -12,12 +12,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from contracts.encoding import instant_text
 from referral.audit.replay import replay
 from referral.backup import archive
 from referral.backup.errors import EraseRegisterMissing, FolderTaken
+from referral.following.recovering import RESTORED
 from referral.opening import (
     NODE_FILE,
     VAULT_FOLDER,
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
     Unlocking = Callable[[Path], Unlock]
     Clock = Callable[[], datetime]
-
-
-RESTORED: Final = "restored.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from referral.api.shapes import (
     ConsentIn,
     ErasureIn,
     OpenedOut,
+    OpeningIn,
     SectionOut,
     SentOut,
     WithdrawalIn,
@@ -32,6 +33,7 @@ from referral.erasing import ErasedCase
 from referral.exchange.broker import BrokerAway
 from referral.joining import refresh
 from referral.opening import open_node
+from referral.resuming import Decided
 from referral.store.errors import StoreInUse
 from referral.store.sqlite import WriterLock
 from referral.wiring import wire
@@ -79,6 +81,12 @@ class Commands(Protocol):
 
     def arrivals(self) -> dict[str, Any]:
         """List who has to be met; each time that is shown is logged as a read first."""
+
+    def open_waiting(self, case: str, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Open a case for sending that waits after a restore."""
+
+    def say_copy_is_off(self, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Go on after a copy of the node was found and ended."""
 
     def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
         """End an alarm."""
@@ -155,6 +163,17 @@ class AtHand:
     def arrivals(self) -> dict[str, Any]:
         """List who has to be met."""
         return _json(ArrivalsOut(arrivals=self.wired.queries.arrivals(principal=self.principal)))
+
+    def open_waiting(self, case: str, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Open a case for sending."""
+        opening = _read(OpeningIn, value).opening()
+        found = self.wired.desk.open_waiting(case, opening, key=key, principal=self.principal)
+        return dict(TypeAdapter(Decided).dump_python(found, mode="json"))
+
+    def say_copy_is_off(self, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Go on after a copy was found and ended."""
+        found = self.wired.desk.say_copy_is_off(_read(OpeningIn, value).opening(), key=key, principal=self.principal)
+        return dict(TypeAdapter(Decided).dump_python(found, mode="json"))
 
     def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
         """End an alarm."""

@@ -27,6 +27,7 @@ from referral.cli.message import add_to as add_messages
 from referral.cli.node import add_to as add_node
 from referral.cli.output import FAILED, plain
 from referral.cli.play import add_to as add_plays
+from referral.cli.recovery import add_to as add_recovery
 from referral.cli.running import NodeRefused
 from referral.errors import DiskRefused
 
@@ -63,6 +64,7 @@ for _add in (
     add_log,
     add_audit,
     add_backups,
+    add_recovery,
     add_plays,
 ):
     _add(app)

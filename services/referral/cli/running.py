@@ -99,6 +99,14 @@ class Running:
         """Erase a whole case."""
         return self._ask("POST", f"/v1/cases/{quote(case)}/erasure", value, key=key)
 
+    def open_waiting(self, case: str, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Open a case for sending."""
+        return self._ask("POST", f"/v1/cases/{quote(case)}/opening", value, key=key)
+
+    def say_copy_is_off(self, value: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Go on after a copy was found and ended."""
+        return self._ask("POST", "/v1/recovery/resumption", value, key=key)
+
     def acknowledge(self, alarm: int, value: Mapping[str, Any], key: str) -> dict[str, Any]:
         """End an alarm."""
         return self._ask("POST", f"/v1/alarms/{alarm}/acknowledgement", value, key=key)

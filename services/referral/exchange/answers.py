@@ -25,7 +25,7 @@ from contracts.node_statement import (
 )
 from contracts.receipts import STORED, Receipts
 from referral.casework.case import Erased, ReceiptHeld
-from referral.exchange import correspondence, silences
+from referral.exchange import correspondence, recovery, silences
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.deliveries import NO_RECEIPT, SQL, seconds
 from referral.exchange.erasures import WITHDRAWN, answered
@@ -59,8 +59,7 @@ def answer(batch: Batch, opened: OpenedStatement) -> None:
         case Returned() as body:
             _take_back(batch, opened.statement.sender, body)
         case Sync() as body:
-            lacking = [held.case for held in body.cases if _lacks(batch, opened.statement.sender, held)]
-            batch.write(lambda cursor: _tell(batch, cursor, opened.statement.sender, lacking))
+            _compare(batch, opened.statement.sender, body)
         case ErasureRequest() as body:
             _erase(batch, opened, body)
         case ErasureAnswer() as body:
@@ -147,6 +146,28 @@ def _knows(batch: Batch, case: Case, partner: str) -> bool:
     """Say whether `partner` knows of a case by right: it is in it, or wrote something that is held of it."""
     wrote = any(entry.content.sender == partner for entry in case.entries.values())
     return wrote or batch.history(case.case).includes(partner)
+
+
+def _compare(batch: Batch, partner: str, body: Sync) -> None:
+    """Compare what a partner holds with what we hold; tell it where it lacks something."""
+    for one in body.cases:
+        recovery.heard(batch, partner, one)
+        if not one.count and _shares(batch, partner, one.case):
+            _give_back_sides(batch, partner, one.case)
+    lacking = [held.case for held in body.cases if _lacks(batch, partner, held)]
+    batch.write(lambda cursor: _tell(batch, cursor, partner, lacking))
+
+
+def _give_back_sides(batch: Batch, partner: str, case_id: str) -> None:
+    """Give a partner that relies on nothing it holds what `sync` does not speak of: side messages to it and from it."""
+    history, kinds = batch.history(case_id), batch.node.procedure.kinds
+    sides = [
+        name
+        for name, entry in history.case.entries.items()
+        if (kind := kinds.get(entry.content.kind)) is not None and not kind.core
+    ]
+    ids = entitled(batch.node, history, partner, sides)
+    batch.write(lambda cursor: answer_gap(cursor, partner, case_id, ids, batch.now))
 
 
 def _lacks(batch: Batch, partner: str, theirs: Held) -> bool:

@@ -31,7 +31,7 @@ from contracts.receipts import Receipt, ReceiptContradicts, issue
 from contracts.standing import message_of
 from referral.casework.case import Case, Signed
 from referral.casework.history import History
-from referral.exchange import answers, correspondence
+from referral.exchange import answers, correspondence, recovery
 from referral.exchange import riders as riding
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.deliveries import APART, SQL, seconds
@@ -230,6 +230,8 @@ class Batch:
             case.refuse(content.id, content.sender, reason, self.now)
             self.receipt(content.sender, Receipt(content.id, "F", self.now, reason))
             return
+        if content.sender == self.node.agency:
+            recovery.own_message(self, content)
         sections = seal_sections(self.node, content.id, self._unerased(content.id, opened.sections))
         signed = Signed(content.raw, opened.skid, opened.signature, opens)
         case.receive(signed, sections, self.now, returned_by)

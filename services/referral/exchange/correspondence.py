@@ -28,7 +28,7 @@ from contracts.node_statement import (
 )
 from contracts.receipts import Receipt, gather
 from referral.exchange.deliveries import SQL, seconds
-from referral.exchange.holdings import held, readable_by, to_erase
+from referral.exchange.holdings import held, nothing_held, readable_by, to_erase
 from referral.following.convictions import note_to_show
 from referral.store import statements
 
@@ -47,6 +47,7 @@ RECEIPTS: Final = "receipts"
 GAP_REQUEST: Final = "gap-request"
 RETURNED: Final = "returned"
 SYNC: Final = "sync"
+ASK_SYNC: Final = "ask-sync"  # a `sync` that names nothing as held, so that the partner says what it holds
 ERASURE_REQUEST: Final = "erasure-request"
 ERASURE_ANSWER: Final = "erasure-answer"
 LOG_VIEW: Final = "log-view"
@@ -88,6 +89,8 @@ def bodies(node: Node, cursor: Cursor, waiting: Iterable[Due]) -> Iterator[tuple
     for one in waiting:
         if one.type == RECEIPTS:
             receipts.setdefault(one.recipient, []).extend(issued(cursor, one.subject[0], one.recipient))
+        elif one.type == ASK_SYNC:
+            heads.setdefault(one.recipient, []).extend(nothing_held(case) for case in one.subject)
         elif one.type == SYNC:
             heads.setdefault(one.recipient, []).extend(found for case in one.subject if (found := held(node, case)))
         else:

@@ -135,3 +135,8 @@ def held(node: Node, case_id: str) -> Held | None:
     if len(heads) > MAX_IDS:
         first = node.now().toordinal() * MAX_IDS % len(heads)
     return Held(case_id, (heads[first:] + heads[:first])[:MAX_IDS], len(ids), ids_hash(ids), digest) if ids else None
+
+
+def nothing_held(case: str) -> Held:
+    """Return what asks a partner to say what it holds of a case: that we rely on nothing of what we hold."""
+    return Held(case, (), 0, ids_hash(()), b64(bytes(32)))

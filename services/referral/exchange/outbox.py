@@ -21,7 +21,7 @@ from contracts.receipts import Receipts
 from contracts.refusal import Refusal
 from contracts.signing import MESSAGE, NODE_STATEMENT
 from referral.errors import CaseUnknown, MessageUnknown
-from referral.exchange import correspondence
+from referral.exchange import correspondence, recovery
 from referral.exchange.alarms import end_alarm, raise_alarm
 from referral.exchange.broker import BrokerError, NotAllowed, TopicUnknown
 from referral.exchange.deliveries import SQL, pause_after, seconds
@@ -39,9 +39,12 @@ if TYPE_CHECKING:
     from referral.node import Node
     from referral.store import Cursor
 
+Due = tuple[str, str, str, int, int]  # content id, recipient, case, version, copies
+
 BATCH: Final = 64
 log = structlog.get_logger()
 NO_KEY_PAUSE: Final = 3600  # seconds until a recipient without a key for today is looked at again
+RECOVERING_PAUSE: Final = 300  # seconds until a case that waits for its partners is looked at again
 NO_EPOCH_KEY: Final = "no-epoch-key"
 NO_TOPIC: Final = "no-topic"
 CANNOT_SEND: Final = "cannot-send"
@@ -94,16 +97,24 @@ class Outbox:
     async def turn(self) -> int:
         """Publish one batch of copies and one of node statements; return how many envelopes the broker took."""
         self._away = None
+        if self.is_stopped():
+            return 0
         done = await self._messages() + await self._statements()
         if self._away is not None:
             raise self._away
         return done
+
+    def is_stopped(self) -> bool:
+        """Say whether a copy of this node was found: nothing goes out then."""
+        with self._node.store.reading() as cursor:
+            return recovery.stopped(cursor) is not None
 
     async def _messages(self) -> int:
         now = self._node.now()
         with self._node.store.reading() as cursor:
             row = {"now": seconds(now), "limit": BATCH, "away": json.dumps(list(self._were_away))}
             rows = cursor.execute(SQL["due_deliveries"], row).fetchall()
+        rows = self._sendable(rows, now)
         read: dict[str, History] = {}
         copies = [copy for row in rows if (copy := self._copy(row, now, read)) is not None]
         put = await self._append((copy.recipient, copy.topic, copy.envelope) for copy in copies)
@@ -113,6 +124,17 @@ class Outbox:
                 for copy in copies:
                     self._note(cursor, copy, now, put)
         return sum(copy.recipient in put.taken for copy in copies)
+
+    def _sendable(self, rows: list[Due], now: datetime) -> list[Due]:
+        """Leave out what goes out in cases that wait for their partners after a restore; it is looked at again soon."""
+        waits = recovery.held_back(self._node, (row[2] for row in rows))
+        if waits:
+            with self._node.store.transaction() as cursor:
+                for content_id, recipient, case, *_ in rows:
+                    if case in waits:
+                        row = {"content_id": content_id, "recipient": recipient}
+                        cursor.execute(SQL["postpone_delivery"], row | {"next_at": seconds(now) + RECOVERING_PAUSE})
+        return [row for row in rows if row[2] not in waits]
 
     def _note(self, cursor: Cursor, copy: Copy, now: datetime, put: Put) -> None:
         row: dict[str, object] = {"content_id": copy.content_id, "recipient": copy.recipient}
@@ -127,7 +149,7 @@ class Outbox:
             cursor.execute(SQL["postpone_delivery"], row | {"next_at": seconds(now) + NO_TOPIC_PAUSE})
             raise_alarm(cursor, NO_TOPIC, "", copy.recipient, now)
 
-    def _copy(self, row: tuple[str, str, str, int, int], now: datetime, read: dict[str, History]) -> Copy | None:
+    def _copy(self, row: Due, now: datetime, read: dict[str, History]) -> Copy | None:
         """Seal one copy; a recipient without a key for today waits, and a person is told."""
         content_id, recipient, case_id, _version, copies = row
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from referral.exchange.correspondence import ERASURES
 from referral.exchange.deliveries import SQL as EXCHANGE
 from referral.exchange.parking import SQL as PARKING
+from referral.exchange.recovery import SQL as RECOVERY
 from referral.exchange.riders import SQL as RIDERS
 from referral.following.anchoring import SQL as ANCHORING
 from referral.following.clocks import SQL as CLOCKS
@@ -26,7 +27,7 @@ def prepare(store: Store) -> None:
     """Make the tables of the exchange and of what is parked, of clocks, proofs, views and the log."""
     every = (
         *(EXCHANGE, ERASURES, PARKING, RIDERS, CLOCKS, VIEWS, MIRROR, TREE, CONVICTIONS, LOG_VIEWS, WITNESSING),
-        *(ANCHORING, OVERTAKEN),
+        *(ANCHORING, OVERTAKEN, RECOVERY),
     )
     with store.transaction() as cursor:
         for statements in every:

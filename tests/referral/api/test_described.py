@@ -35,7 +35,7 @@ def test_it_is_openapi_3_1_with_names_and_sentences_for_every_operation() -> Non
 
     assert DOCUMENT["openapi"] == "3.1.0"
     assert sorted(names) == sorted(set(names))
-    assert len(names) == 17
+    assert len(names) == 20
     assert [one["operationId"] for _, _, one in operations() if not (one["summary"] and one["description"])] == []
 
 

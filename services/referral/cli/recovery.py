@@ -1,0 +1,111 @@
+"""`recovery`: what waits after a restore, and the word of two people that ends the waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from referral.cli import output
+from referral.cli.call import AsJson, Key, NodeDir, call, new_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from referral.api.shapes import RecoveryOut
+
+Function = Annotated[str, typer.Option(help="The function of who decides, such as focal-point; never a name.")]
+Second = Annotated[str, typer.Option(help="The function of the second person.")]
+
+commands = typer.Typer(no_args_is_help=True, help="What waits after a backup was put back.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.add_typer(commands, name="recovery")
+
+
+@commands.command("show")
+def show(context: typer.Context, *, node: NodeDir = None, as_json: AsJson = False) -> None:
+    """Show which hours may be missing, which cases wait for which partners, and whether a copy of the node was found.
+
+    Example: referral recovery show --node be-fp
+    """
+    asked = call(context, node, as_json)
+    from referral.api.shapes import RecoveryOut  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import reading  # noqa: PLC0415 - the same
+    from referral.exchange.recovery import report  # noqa: PLC0415 - the same
+
+    with reading(asked.folder) as (opened, _):
+        found, training = RecoveryOut.of(report(opened)), opened.network.training
+    output.answer(found.model_dump(mode="json"), _lines(found), as_json=asked.as_json, training=training)
+
+
+@commands.command("open")
+def open_case(
+    context: typer.Context,
+    *,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case's id, or its spoken reference.")],
+    function: Function,
+    second: Second,
+    key: Key = None,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let two people send in a case before its partners have said what they hold.
+
+    What this node said in the lost hours may then be contradicted: telephone the partners first.
+
+    Example: referral recovery open 4K7M2QXP --function focal-point --second case-manager
+    """
+    asked = call(context, node, as_json)
+    from referral.cli.at_hand import commands as commands_of  # noqa: PLC0415 - loaded when it is asked for
+    from referral.cli.folder import case_of  # noqa: PLC0415 - the same
+
+    named = case_of(asked.folder, case)
+    with commands_of(asked.folder) as desk:
+        value = {"function": function, "second": second}
+        found, training = desk.open_waiting(named, value, key or new_key()), desk.training
+    lines = [f"case {found['case']} is open for sending, by {found['function']} and {found['second']}"]
+    output.answer(found, lines, as_json=asked.as_json, training=training)
+
+
+@commands.command("resume")
+def resume(
+    context: typer.Context,
+    *,
+    function: Function,
+    second: Second,
+    key: Key = None,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let two people say that the copy of this node, which was found, is off and stays off.
+
+    What the copy sent is compared with the partners first, as after a restore.
+
+    Example: referral recovery resume --function focal-point --second case-manager
+    """
+    asked = call(context, node, as_json)
+    from referral.cli.at_hand import commands as commands_of  # noqa: PLC0415 - loaded when it is asked for
+
+    with commands_of(asked.folder) as desk:
+        value = {"function": function, "second": second}
+        found, training = desk.say_copy_is_off(value, key or new_key()), desk.training
+    lines = [f"the node goes on, by {found['function']} and {found['second']}; its cases wait for their partners"]
+    output.answer(found, lines, as_json=asked.as_json, training=training)
+
+
+def _lines(found: RecoveryOut) -> Iterator[str]:
+    yield found.sentence
+    if found.stopped_since is not None:
+        since = output.moment(found.stopped_since)
+        yield f"A copy of this node was found at {since} by the message {found.stopped_by}; nothing goes out."
+    if found.recovering:
+        rows = [(one.case, _open_partners(one.partners, one.answered), ", ".join(one.named)) for one in found.cases]
+        yield from output.table(("CASE", "WAITS FOR", "AND FOR MESSAGES"), rows, "No case waits any more.")
+        yield f"Whoever has not answered by {output.moment(found.until)} is not waited for; one must have answered."
+
+
+def _open_partners(partners: list[str], answered: list[str]) -> str:
+    return ", ".join(one for one in partners if one not in answered)
