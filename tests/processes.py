@@ -272,9 +272,15 @@ def logged_messages(folder: Path, key: str) -> list[str]:
 
 
 def found(
-    folder: Path, agencies: Mapping[str, AgencyPart], start: datetime, end: datetime, bootstrap: str = ""
+    folder: Path,
+    agencies: Mapping[str, AgencyPart],
+    start: datetime,
+    end: datetime,
+    bootstrap: str = "",
+    *,
+    stores: Mapping[str, str] | None = None,
 ) -> Running:
-    """Make a network in `folder`, with its inboxes; nothing is started."""
+    """Make a network in `folder`, with its inboxes; `stores` are addresses in PostgreSQL. Nothing is started."""
     clock = StageClock(start, folder / CLOCK_FILE)
     notary = NotaryProgram(folder / "notary", folder / CLOCK_FILE)
     brokers = Brokers((bootstrap,) if bootstrap else ())
@@ -289,7 +295,8 @@ def found(
     for name, home in homes.items():
         vaults[name].close()
         kind = KAFKA if bootstrap else EMBEDDED
-        Settings(name, broker=kind, broker_path=shared, bootstrap=bootstrap).write(home)
+        store = (stores or {}).get(name, "")
+        Settings(name, broker=kind, broker_path=shared, bootstrap=bootstrap, store=store).write(home)
         keep_root(home, write_network(network))
     topics = [one.capabilities.topic for one in network.directory().agencies.values()]
     asyncio.run(_provision(folder, bootstrap, topics))
@@ -309,10 +316,16 @@ async def _provision(folder: Path, bootstrap: str, topics: list[str]) -> None:
 
 @contextmanager
 def running(
-    folder: Path, agencies: Mapping[str, AgencyPart], start: datetime, end: datetime, bootstrap: str = ""
+    folder: Path,
+    agencies: Mapping[str, AgencyPart],
+    start: datetime,
+    end: datetime,
+    bootstrap: str = "",
+    *,
+    stores: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """Make a network in `folder` and run it; whatever happens, no process of it is left."""
-    made = found(folder, agencies, start, end, bootstrap)
+    made = found(folder, agencies, start, end, bootstrap, stores=stores)
     try:
         made.start_notary()
         for node in made.nodes.values():

@@ -22,7 +22,14 @@ from eventsourcing.domain import BaseAggregate
 
 from contracts.encoding import b64, unb64
 from referral.store import commands, positions, recorder, sqlite
-from referral.store.errors import AggregateWrong, KeysMissing, StoredEventRefused, StoreLost, StoreThere, StoreUnavailable
+from referral.store.errors import (
+    AggregateWrong,
+    KeysMissing,
+    StoredEventRefused,
+    StoreLost,
+    StoreThere,
+    StoreUnavailable,
+)
 from referral.store.mapper import Erased, Event, Row, Sealer, SealingMapper, only_event
 
 if TYPE_CHECKING:
@@ -364,7 +371,7 @@ class Store:
 
 
 def check_new(address: str) -> None:
-    """Raise what is wrong with the address of a store that is to be made: its form, the server, or that there is one."""
+    """Raise what is wrong with an address for a new store: its form, the server, or that there is one already."""
     if address and not _is_new(Path(), address):
         raise StoreThere
 

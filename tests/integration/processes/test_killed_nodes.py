@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +12,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from journeys_over_http import Command, Errand
-from processes import NodeAway, Running, logged_messages, proven, running, stored_messages, until
+from processes import (
+    NodeAway,
+    NodeProcess,
+    Running,
+    logged_messages,
+    proven,
+    running,
+    stored_by,
+    stored_messages,
+    timeline,
+    until,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from realpostgres import RealPostgres
     from referral.play.journey import Journey
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 SEED = 20
-KILLS = 20
+KILLS = int(os.environ.get("REFERRAL_KILLS_SQLITE", "20"))
+KILLS_POSTGRES = int(os.environ.get("REFERRAL_KILLS_POSTGRES", "5"))
 LATEST = 0.15  # seconds after the request: composing, committing, sealing, carrying, receipting lie before that
 
 
@@ -30,11 +44,12 @@ class Killer:
     """Kills the node that is asked, or another one, a moment after each request; drawn by a seed."""
 
     drawn: random.Random
+    wanted: int
     kills: Counter[str] = field(default_factory=Counter)
 
     def carry_out(self, errand: Errand, command: Command) -> Any:
         """Send a command, kill a node meanwhile, start it again, and ask again under the same key."""
-        if self.kills.total() == KILLS:
+        if self.kills.total() == self.wanted:
             return errand.carry_out(command)
         victim = errand.it.nodes[self.drawn.choice([command.agency, command.agency, *errand.it.nodes])]
         delay = self.drawn.uniform(0, LATEST)
@@ -58,17 +73,30 @@ def attempt(errand: Errand, command: Command) -> Any:
 
 
 def test_a_journey_with_twenty_kills_ends_like_one_without(tmp_path: Path, six_steps: Journey) -> None:
-    times = six_steps.times()
-    with running(tmp_path, six_steps.agencies, times[0], times[-1]) as it:
-        killer = Killer(random.Random(SEED))
-        errand = Errand(six_steps, it)
+    killed_and_whole(tmp_path, six_steps, Killer(random.Random(SEED), KILLS), {})
+
+
+@pytest.mark.postgres
+def test_a_journey_on_postgresql_with_five_kills_ends_like_one_without(
+    tmp_path: Path, six_steps: Journey, postgres: RealPostgres
+) -> None:
+    stores = {name: postgres.address() for name in six_steps.agencies}
+    killed_and_whole(tmp_path, six_steps, Killer(random.Random(SEED), KILLS_POSTGRES), stores)
+
+
+def killed_and_whole(folder: Path, journey: Journey, killer: Killer, stores: dict[str, str]) -> None:
+    """Walk a journey while its nodes are killed, and hold its end and every store to what was answered."""
+    times = journey.times()
+    with running(folder, journey.agencies, times[0], times[-1], stores=stores) as it:
+        errand = Errand(journey, it)
         errand.walk(killer.carry_out)
-        assert killer.kills.total() == KILLS
+        assert killer.kills.total() == killer.wanted
         ends_as_it_should(errand)
         until(lambda: all(proven(node, errand.case) for node in it.nodes.values()), "every message has its proof")
+        receipted = {name: receipts(node, errand.case) for name, node in it.nodes.items()}
         for node in it.nodes.values():
             assert node.stop() == 0
-        nothing_lost_nothing_twice(errand, it)
+        nothing_lost_nothing_twice(errand, it, receipted)
 
 
 def ends_as_it_should(errand: Errand) -> None:
@@ -83,11 +111,20 @@ def ends_as_it_should(errand: Errand) -> None:
     assert standings[0]["missing"] == standings[0]["contested"] == []
 
 
-def nothing_lost_nothing_twice(errand: Errand, it: Running) -> None:
+def receipts(node: NodeProcess, case: str) -> set[tuple[str, str]]:
+    """Return (message, agency) for every R1 that a node holds."""
+    return {(one["message"], agency) for one in timeline(node, case) for agency in stored_by(one)}
+
+
+def nothing_lost_nothing_twice(errand: Errand, it: Running, receipted: dict[str, set[tuple[str, str]]]) -> None:
     """Hold what every store has to what was sent: one event for each message, and one entry in the log."""
     held = {name: stored_messages(node.folder) for name, node in it.nodes.items()}
     for found in held.values():
         assert set(Counter(found).values()) == {1}
+    # Every event was opened for this, so what is receipted is stored, and its key is there.
+    for named in receipted.values():
+        assert named
+        assert [(message, agency) for message, agency in named if message not in held[agency]] == []
     everything = frozenset().union(*held.values())
     assert frozenset(errand.ids.values()) <= everything
     logged = logged_messages(it.folder / "notary", it.network.log.key)
