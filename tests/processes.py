@@ -75,6 +75,7 @@ class NodeProcess:
     token: str
     starts: int = 0
     url: str = ""
+    admin: str = ""
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     @property
@@ -96,7 +97,7 @@ class NodeProcess:
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         assert said, (self.folder / "complaints.log").read_text(encoding="utf-8")[-2000:]
-        self.url = json.loads(said)["url"]
+        self.url, self.admin = json.loads(said)["url"], json.loads(said)["admin"]
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -153,6 +154,7 @@ class NotaryProgram:
         made = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         self.log = Log(made["origin"], made["vkey"])
         self._process: subprocess.Popen[str] | None = None
+        self.admin = ""
 
     @property
     def address(self) -> str:
@@ -173,7 +175,9 @@ class NotaryProgram:
                 env={**os.environ, **settings},
             )
         assert self._process.stdout is not None
-        assert self._process.stdout.readline(), self.folder.with_suffix(".log").read_text(encoding="utf-8")[-2000:]
+        said = self._process.stdout.readline()
+        assert said, self.folder.with_suffix(".log").read_text(encoding="utf-8")[-2000:]
+        self.admin = json.loads(said)["admin"]
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it; nothing happens where it does not run."""

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from contracts.signing import UnknownKey
 from referral import __version__
+from referral.exchange.certificates import certificates
 from referral.exchange.deliveries import seconds
 from referral.following.rotation import SIGNING_LIFE
 from referral.store import statements
@@ -104,6 +105,7 @@ class NodeFigures(Collector):
         yield _by("referral_follower_lag_events", "Events that a follower has not passed yet.", "follower", lag)
         yield from self._neighbours()
         yield from self._keys(now)
+        yield self._certificates(now)
         usage = shutil.disk_usage(self._folder)
         used = 1 - usage.free / usage.total
         yield _one("referral_disk_used_ratio", "How full the disk of the node's folder is, 0 to 1.", used)
@@ -138,6 +140,14 @@ class NodeFigures(Collector):
             return
         left = (node.directory.signing[skid].since + SIGNING_LIFE - now).total_seconds() / A_DAY
         yield _one("referral_signing_key_days", "Days until our signing key is 90 days old.", left)
+
+
+    def _certificates(self, now: datetime) -> Metric:
+        found = {
+            name: (until - now).total_seconds() / A_DAY
+            for name, until in certificates(self._folder, self._node.network.brokers.ca)
+        }
+        return _by("referral_certificate_days", "Days until a certificate ends.", "certificate", found)
 
 
 def _deliveries(cursor: Cursor, now: datetime) -> Iterator[Metric]:

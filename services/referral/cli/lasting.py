@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from contracts.signing import UnknownKey
 from referral.cli.check import Check
-from referral.exchange.certificates import NoCertificate, ends
+from referral.exchange.certificates import CERTIFICATE_FILE, NoCertificate, ends
 from referral.following.rotation import BEFORE_ITS_END, SIGNING_LIFE
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from referral.node import Node
 
 ENOUGH_DAYS: Final = 7
-CERTIFICATE_FILE: Final = "broker.crt"  # where `referral broker login` keeps it
 CERTIFICATE_TIME: Final = timedelta(days=30)
 A_DAY: Final = timedelta(days=1)
 

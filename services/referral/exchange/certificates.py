@@ -6,12 +6,15 @@ Nothing is trusted because of what is read here: the library of TLS judges certi
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+CERTIFICATE_FILE: Final = "broker.crt"  # where `referral broker login` keeps it
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 SEQUENCE, VERSION, UTC_TIME, GENERAL_TIME = 0x30, 0xA0, 0x17, 0x18
 VALIDITY_PLACE: Final = 3  # serial, algorithm and issuer stand before it (RFC 5280, 4.1)
@@ -20,6 +23,19 @@ LONG_FORM: Final = 0x80
 
 class NoCertificate(ValueError):  # noqa: N818 - it says what is so
     """This is not a certificate in PEM."""
+
+
+def certificates(folder: Path, authority: str | None) -> Iterator[tuple[str, datetime]]:
+    """Yield when those of a node end: of who certifies the brokers, and of its own login if it has one.
+
+    What cannot be read is left out: `referral doctor` names it.
+    """
+    own = folder / CERTIFICATE_FILE
+    texts = {"broker-authority": authority or ""}
+    texts |= {"broker-login": own.read_text(encoding="ascii", errors="replace")} if own.is_file() else {}
+    for name, text in texts.items():
+        with suppress(NoCertificate):
+            yield name, ends(text)
 
 
 def ends(pem: str) -> datetime:
