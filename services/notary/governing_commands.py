@@ -1,4 +1,4 @@
-"""`admit`, `restrict`, `governor-key`: the governors' commands, run where their keys are.
+"""`found`, `admit`, `restrict`, `governor-key`: the governors' commands, run where their keys are.
 
 Exit codes: 0 signed (and submitted, where that was possible), 1 refused, 2 called wrongly.
 """
@@ -14,6 +14,8 @@ import typer
 from contracts.refusal import Refusal
 from contracts.statements import Restriction
 from notary import governing
+from notary.founding import Founding
+from notary.founding import found as found_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +33,52 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON docum
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this room."""
+    app.command()(found)
     app.command()(admit)
     app.command()(restrict)
     app.command(name="governor-key")(governor_key)
+
+
+def found(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The network's name.")],
+    *,
+    log_key: Annotated[str, typer.Option(metavar="VKEY", help="What `notary init` printed.")],
+    notary: Annotated[str, typer.Option(metavar="URL", help="Where the notary answers.")],
+    governor: Annotated[
+        list[str], typer.Option(metavar="KEY", help="What `notary governor-key` printed; once for each governor.")
+    ],
+    must_agree: Annotated[int, typer.Option(metavar="M", help="How many of them must sign.")],
+    policy: Annotated[Path | None, typer.Option(metavar="FILE", help="A tlog-policy with witnesses [none].")] = None,
+    broker: Annotated[list[str] | None, typer.Option(metavar="HOST:PORT", help="A broker; several times.")] = None,
+    ca: Annotated[Path | None, typer.Option(metavar="FILE", help="The brokers' CA, in PEM.")] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The root file.")] = Path("network.json"),
+    as_json: AsJson = False,
+) -> None:
+    """Found a training network: write its root file, of nobody yet, and print the digest that people compare.
+
+    Every agency comes in by `referral join request`, the first one too: as many governors as must agree admit it.
+
+    Example: notary found corridor --log-key VKEY --notary https://log.example.org --governor KEY --governor KEY
+    --governor KEY --must-agree 2
+    """
+
+    def founded() -> str:
+        return found_network(
+            Founding(
+                name,
+                log_key,
+                notary,
+                governor,
+                must_agree,
+                "" if policy is None else _text(policy),
+                broker or (),
+                None if ca is None else _text(ca),
+            ),
+            out,
+        )
+
+    digest = _or_exit(founded)
+    typer.echo(json.dumps({"network": name, "root": digest}) if as_json else f"root file   {digest}")
 
 
 def admit(
@@ -101,6 +146,13 @@ def _say(found: Governed, as_json: bool) -> None:
         typer.echo(f"missing     {found.missing} more governors: pass the file on")
     else:
         typer.echo(f"logged at   {', '.join(map(str, found.indices))}")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise governing.FileRefused("There is no such text file, or it may not be read.") from None
 
 
 def _or_exit(call: Callable[[], Any]) -> Any:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.encoding import instant_text
 from contracts.network import read_network, root_digest
 from contracts.signing import fingerprint, public_signing
-from processes import PROGRAM, NodeProcess, NotaryProgram, until
+from newcomers import codes, declined, first_message, is_stored_and_logged, run, serving, stop_clock, told
+from processes import NotaryProgram, until
 from referral.opening import open_node
 from referral.vault import KeyFile
 
@@ -29,45 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.checkout]
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "howto" / "join-a-network.md"
 BE = ["--agency", "be-fp", "--title", "Focal point of Belgium", "--country", "BE", "--kind", "ngo"]
 MOST = 6  # commands from the root file to a node that serves
-CONSENT = {
-    "language": "hun",
-    "interpreter": True,
-    "informed_of": [
-        "purpose",
-        "actual_and_potential_use",
-        "research_use",
-        "access_right",
-        "storage_time",
-        "withdrawal_process",
-    ],
-    "withheld": [],
-    "form_hash": "a0" * 32,
-}
-STEP_1 = {
-    "act": {
-        "scenario": "2_police_or_ngo",
-        "solution": "return",
-        "majority": "adult",
-        "preliminary_risk": "high",
-        "services": ["shelter"],
-        "reason": "AdditionalServicesRequired",
-        "dependants": "0",
-        "interpreter": True,
-    },
-    "to": {"ro-ngo": "requested"},
-    "sections": {
-        "profile": {
-            "readers": ["ro-ngo"],
-            "body": {
-                "age_band": "24-26",
-                "gender": "Feminine",
-                "interpreter_language": "ron",
-                "communication_aid": "none",
-                "accompanied": "alone",
-            },
-        }
-    },
-}
 
 
 def page_lines() -> list[str]:
@@ -77,26 +33,10 @@ def page_lines() -> list[str]:
     return block[1].splitlines()
 
 
-def run(folder: Path, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a line as a reader would."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "NO_COLOR": "1", **variables}
-    return subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
-def told(folder: Path, line: str, **variables: str) -> Any:
-    """Return the JSON document that a command answers with."""
-    found = run(folder, f"{line} --json", **variables)
-    assert found.returncode == 0, found.stdout + found.stderr
-    return json.loads(found.stdout)
-
-
 @contextmanager
 def network(folder: Path) -> Iterator[str]:
     """Give the digest of a new network's root file: one agency, one governor, a notary that runs."""
-    (folder / "clock").write_text(instant_text(datetime.now(UTC)), encoding="ascii")
+    stop_clock(folder / "clock")
     notary = NotaryProgram(folder / "log", folder / "clock")
     made = f"--found --log-key {notary.log.key} --notary http://{notary.address}"
     words = " ".join(f'"{word}"' for word in BE)
@@ -108,23 +48,7 @@ def network(folder: Path) -> Iterator[str]:
         notary.close()
 
 
-@contextmanager
-def serving(folder: Path, *agencies: str) -> Iterator[dict[str, NodeProcess]]:
-    """Serve nodes until the block ends."""
-    nodes = {
-        name: NodeProcess(name, folder / name, PROGRAM, (folder / name / "token").read_text().strip())
-        for name in agencies
-    }
-    try:
-        for node in nodes.values():
-            node.start()
-        yield nodes
-    finally:
-        for node in nodes.values():
-            node.stop()
-
-
-def test_a_new_agency_joins_by_the_commands_of_the_page_and_hears_its_first_message(tmp_path: Path) -> None:
+def test_a_new_agency_joins_by_the_commands_of_the_page_and_its_first_message_is_receipted(tmp_path: Path) -> None:
     lines = page_lines()
     assert len(lines) <= MOST
     assert lines[-1].startswith("referral up ")
@@ -138,35 +62,17 @@ def test_a_new_agency_joins_by_the_commands_of_the_page_and_hears_its_first_mess
             "be-fp"
         }
         with serving(tmp_path, "be-fp", "ro-ngo") as nodes:
-            case = first_message(nodes["be-fp"])
-            until(lambda: nodes["ro-ngo"].get(f"/v1/cases/{case}"), "the new agency holds the case")
-            assert codes(nodes["ro-ngo"]) == []
+            be, ro = nodes["be-fp"], nodes["ro-ngo"]
+            case, asked = first_message(be, "ro-ngo")
+            until(lambda: is_stored_and_logged(be, case, asked, "ro-ngo"), "the new agency's receipt")
+            said = declined(ro, case)
+            until(lambda: is_stored_and_logged(ro, case, said, "be-fp"), "the receipt of its own first message")
+            assert (codes(be), codes(ro)) == ([], [])
 
 
 def found_by(folder: Path, agency: str) -> str:
     """Return what `key list` of a node says."""
     return run(folder, f"referral key list --node {agency}").stdout
-
-
-def first_message(sender: NodeProcess) -> str:
-    """Send step 1 to the new agency, once the sender has read in the log who that is; return the case."""
-    case: str = sender.post("/v1/cases", {}, "open")["case"]
-    consent = {
-        "agency": "ro-ngo",
-        "role": "requested",
-        "purposes": ["share_agency"],
-        "classes": ["P0", "P1"],
-        "valid_from": "2026-01-01",
-        "expires_at": "2099-03-01",
-        "section": CONSENT,
-    }
-
-    def accepted() -> bool:
-        return sender.ask("POST", f"/v1/cases/{case}/consents", consent, "consent").is_success
-
-    until(accepted, "the sender knows the new agency")
-    sender.post(f"/v1/cases/{case}/messages/assistance-request-notification", STEP_1, "step-1")
-    return case
 
 
 def test_a_request_is_refused_where_the_digest_is_of_another_root_file(tmp_path: Path) -> None:
@@ -238,8 +144,3 @@ def test_governors_suspend_from_the_command_line_and_the_agency_is_told(tmp_path
         assert told(tmp_path, line)["indices"] == [0]
         until(lambda: "statement-not-ours" in codes(nodes["be-fp"]), "the agency is told")
         assert not told(tmp_path, "referral key list --node be-fp")["keys"][0]["counts"]
-
-
-def codes(node: NodeProcess) -> list[str]:
-    """Return the codes of the alarms that stand at a node."""
-    return [one["code"] for one in node.get("/v1/alarms")["alarms"]]
