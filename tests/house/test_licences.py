@@ -17,6 +17,8 @@ ALLOWED = re.compile(
     r"\b(?:MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla Public License|zlib|Unlicense|0BSD|CC0)\b",
     re.IGNORECASE,
 )
+# The driver of PostgreSQL, loaded at run time, unchanged and replaceable: the LGPL asks for no more (NOTICE says it).
+BY_NAME = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}
 REFUSED = re.compile(r"\b[AL]?GPL|GNU |Affero|SSPL|Business Source|proprietary", re.IGNORECASE)
 
 
@@ -55,6 +57,7 @@ def _by_its_file(name: str) -> str:
 def test_every_package_that_ships_says_a_licence_that_we_may_ship() -> None:
     licences = shipped()
     assert len(licences) >= 20
+    assert {name: licences.pop(name) for name in BY_NAME} == BY_NAME
     assert {name: said for name, said in licences.items() if not ALLOWED.search(said) or REFUSED.search(said)} == {}
 
 
