@@ -20,6 +20,7 @@ from contracts.network import Network, RootChanged, read_network, root_digest
 from contracts.procedure import procedure
 from referral.casework.case import PROCEDURE
 from referral.errors import SettingsRefused
+from referral.exchange.keyless import check_sections
 from referral.following.mirror import leaf_finder, replayed
 from referral.following.tables import prepare
 from referral.node import Node
@@ -172,6 +173,7 @@ def open_outsider(folder: Path, unlock: Unlock, now: Clock, *, reader: bool = Fa
     try:
         if not reader:
             prepare(store)
+            check_sections(store, vault)
         replay = replayed(store, network)
     except BaseException:
         store.close()

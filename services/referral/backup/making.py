@@ -100,6 +100,8 @@ def _public(folder: Path) -> bytes:
 def create(folder: Path, shelf: Path, now: Callable[[], datetime], progress: Progress) -> Made:
     """Back up the node in `folder` into a new file on `shelf`; the file is there whole or not at all."""
     settings, network, public = Settings.read(folder), read_root(folder), _public(folder)
+    if settings.store:
+        raise BackupImpossible("Its events are in PostgreSQL: back that up by its own means first, the vault after it.")
     made_at = now().astimezone(UTC).replace(microsecond=0)
     target = shelf / f"{settings.agency}-{made_at.strftime(STAMP)}{SUFFIX}"
     if shelf.resolve().is_relative_to(folder.resolve()):

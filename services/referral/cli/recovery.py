@@ -96,6 +96,43 @@ def resume(
     output.answer(found, lines, as_json=asked.as_json, training=training)
 
 
+@commands.command("give-up")
+def give_up(
+    context: typer.Context,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be given up, and change nothing.")] = False,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give up what a vault that is older than its events cannot open; its senders hear so and send it again.
+
+    The start refuses such a vault and names the cases. Look for the newest vault first: what is given up here comes
+    back from partners alone. This agency's own messages come back too; purely local notes of those cases do not.
+
+    Example: referral recovery give-up --dry-run --node be-fp
+    """
+    asked = call(context, node, as_json)
+    from referral.cli.folder import unlock  # noqa: PLC0415 - loaded when it is asked for
+    from referral.opening import machine_clock  # noqa: PLC0415 - the same
+    from referral.unreceipting import give_up as given_up  # noqa: PLC0415 - the same
+
+    lost = given_up(asked.folder, unlock(asked.folder), machine_clock, dry=dry_run)
+    document = {
+        "cases": list(lost.cases),
+        "messages": [{"case": case, "message": message} for case, message in lost.messages],
+        "receipts": lost.receipts,
+        "dry": dry_run,
+    }
+    word = "would be given up" if dry_run else "given up"
+    lines = [f"{word}: case {case}" for case in lost.cases]
+    lines += [f"{word}: sections of {message} in {case}" for case, message in lost.messages]
+    if not lines:
+        lines = ["The vault opens everything; nothing is given up."]
+    elif not dry_run:
+        lines.append(f"{lost.receipts} times a sender hears that a message was lost, and sends it again")
+    output.answer(document, lines, as_json=asked.as_json)
+
+
 def _lines(found: RecoveryOut) -> Iterator[str]:
     yield found.sentence
     if found.stopped_since is not None:

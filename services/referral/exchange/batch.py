@@ -281,8 +281,11 @@ class Batch:
         content = opened.content
         entry = case.entries.get(content.id)
         if entry is not None:
-            new = tuple(one for one in opened.sections if _named(one) not in entry.sections)
+            lost = {one for one in entry.sections if self.node.vault.lacks_section(content.id, one)}
+            new = tuple(one for one in opened.sections if _named(one) not in entry.sections - lost)
             new = self._unerased(content.id, new)
+            if lost:
+                self.receipt(content.sender, Receipt(content.id, "R1", self.now))
             if new:
                 case.receive_sections(content.id, seal_sections(self.node, content.id, new), self.now)
                 self.changed(content.case)

@@ -65,6 +65,17 @@ CREATE TABLE IF NOT EXISTS receipts_issued (
     PRIMARY KEY (content_id, recipient, stage)
 ) WITHOUT ROWID;
 
+-- name: create_receipts_lost
+-- Our receipts for what was lost after them, and that it was: they stand before what is issued for it anew.
+CREATE TABLE IF NOT EXISTS receipts_lost (
+    content_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (content_id, recipient, stage, at)
+);
+
 -- name: create_gaps
 -- Ids that messages name and this node does not hold.
 CREATE TABLE IF NOT EXISTS gaps (
@@ -265,7 +276,34 @@ VALUES (:content_id, :recipient, :stage, :reason, :at) ON CONFLICT DO NOTHING;
 -- name: issued_receipts
 -- What was issued for this message to this recipient, first to last.
 SELECT stage, reason, at FROM receipts_issued WHERE content_id = :content_id AND recipient = :recipient
-ORDER BY at, stage;
+UNION ALL
+SELECT stage, reason, at FROM receipts_lost WHERE content_id = :content_id AND recipient = :recipient
+ORDER BY 3, 1;
+
+-- name: stored_of_case
+-- Whom we told that we have stored which message of a case, and when.
+SELECT i.content_id, i.recipient, i.at FROM receipts_issued i JOIN register r ON r.content_id = i.content_id
+WHERE r.case_id = :case_id AND i.stage = 'R1';
+
+-- name: stored_message
+-- Whom we told that we have stored this message, and when.
+SELECT content_id, recipient, at FROM receipts_issued WHERE content_id = :content_id AND stage = 'R1';
+
+-- name: move_issued
+-- What was issued for a message that was lost stands before its loss.
+INSERT INTO receipts_lost (content_id, recipient, stage, reason, at)
+SELECT content_id, recipient, stage, reason, at FROM receipts_issued
+WHERE content_id = :content_id AND recipient = :recipient
+ON CONFLICT (content_id, recipient, stage, at) DO NOTHING;
+
+-- name: forget_issued
+-- It is issued anew.
+DELETE FROM receipts_issued WHERE content_id = :content_id AND recipient = :recipient;
+
+-- name: keep_loss
+-- It was lost.
+INSERT INTO receipts_lost (content_id, recipient, stage, reason, at)
+VALUES (:content_id, :recipient, 'F', 'lost-after-r1', :at) ON CONFLICT (content_id, recipient, stage, at) DO NOTHING;
 
 -- name: add_gap
 -- An id is named and not held.

@@ -13,7 +13,7 @@ from contracts.encoding import b64, compact, parse, unb64
 from contracts.node_statement import MAX_IDS, Held, ids_hash
 from contracts.sections import SectionRefused, read_section
 from referral.casework.history import UNCONSENTED
-from referral.vault.errors import SectionErased
+from referral.vault.errors import KeyUnknown, SectionErased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +59,12 @@ def open_sections(node: Node, case: Case, entry: Entry) -> Iterator[tuple[str, S
     if not entry.sections:
         return
     waiting: dict[int, Any] = {event.originator_version: event for event in case.pending_events}
+    newest: dict[str, bytes] = {}  # what came once more after its key was lost is sealed under another one
     for version in entry.versions:
         stored = waiting.get(version) or node.store.event(case.case, version)
-        for commitment, sealed in stored.sections.items():
-            yield commitment, _opened(node, case, (entry.content.id, commitment), sealed)
+        newest |= stored.sections
+    for commitment, sealed in newest.items():
+        yield commitment, _opened(node, case, (entry.content.id, commitment), sealed)
 
 
 def _opened(node: Node, case: Case, name: tuple[str, str], sealed: bytes) -> Section | None:
@@ -72,6 +74,8 @@ def _opened(node: Node, case: Case, name: tuple[str, str], sealed: bytes) -> Sec
         return from_rest(node.vault.open_section(*name, sealed))
     except SectionErased:
         return None  # its key is gone, and a crash or another thread stands before the event that says so
+    except KeyUnknown:
+        return None  # its key was lost with the vault, and whoever sent it was told so
 
 
 def model_of(section: Section) -> SectionModel | None:

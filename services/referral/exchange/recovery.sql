@@ -52,6 +52,21 @@ CREATE TABLE IF NOT EXISTS runs (
     alive_at BIGINT NOT NULL
 );
 
+-- name: create_given_up
+-- Messages whose sections nobody can open: their keys are lost, and who sent them was told so.
+CREATE TABLE IF NOT EXISTS given_up (
+    content_id TEXT PRIMARY KEY,
+    at BIGINT NOT NULL
+);
+
+-- name: keep_given_up
+-- Nobody looks for its keys any more.
+INSERT INTO given_up (content_id, at) VALUES (:content_id, :at) ON CONFLICT (content_id) DO NOTHING;
+
+-- name: given_up
+-- Every message that was given up.
+SELECT content_id FROM given_up;
+
 -- name: recovery
 -- What is recovered from, if anything.
 SELECT why, since, lost_from, asked_at FROM recovery;

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from referral.errors import ReferralRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+LISTED: Final = 20  # cases that a refusal names
 
 
 class StoreLibraryUnsafe(ReferralRefusal):
@@ -94,13 +97,14 @@ class CommandRepeated(ReferralRefusal):
 
 
 class KeysMissing(ReferralRefusal):
-    """Events name keys that are neither in the vault nor recorded as erased; restore a vault backup of the same day."""
+    """The vault is older than the events, and keys are missing; put the newest vault back, or `recovery give-up`."""
 
     code = "keys-missing"
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Name how many there are and the first three, by case id (random, so nothing personal)."""
-        super().__init__(f"{len(names)} of them, first: {', '.join(names[:3])}.")
+        """Name how many there are and the first twenty, by case id (random, so nothing personal)."""
+        more = "" if len(names) <= LISTED else f" and {len(names) - LISTED} more"
+        super().__init__(f"{len(names)} of them: {', '.join(names[:LISTED])}{more}.")
         self.names = tuple(names)
 
 

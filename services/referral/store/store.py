@@ -116,6 +116,26 @@ class Store:
             raise
 
     @classmethod
+    def open_keyless(cls, folder: Path, vault: StoreVault, address: str = "") -> Self:
+        """Open the store for writing though the vault is older: only to give up the histories that it cannot open."""
+        lock = sqlite.WriterLock(folder)
+        try:
+            return cls(_database(folder / FILE, address, read_only=False), vault, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def keyless(self) -> list[str]:
+        """Return the cases whose events name a key that is neither in the vault nor recorded as erased."""
+        with self._database.reading() as cursor:
+            named = [(b64(case), key_id) for case, key_id in cursor.execute(recorder.SQL["key_of_each_history"])]
+        return self._vault.missing_keys(named)
+
+    def give_up(self, cursor: Cursor, case: str) -> None:
+        """Take the events of a history that nobody can open any more out of the store."""
+        cursor.execute(recorder.SQL["give_up_history"], (unb64(case, 16),))
+
+    @classmethod
     def open_reader(cls, folder: Path, vault: StoreVault, address: str = "") -> Self:
         """Open the store for reading beside whoever writes; `StoreMissing`, `KeysMissing`."""
         return cls._opened(folder, vault, None, address)

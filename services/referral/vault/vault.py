@@ -280,6 +280,12 @@ class Vault:
         known = self._keyring.erased_names(SECTION) | {name for name, _id, _made in self._keyring.names(SECTION)}
         return [item for item in named if _section(item) not in known]
 
+    def lacks_section(self, content_id: str, commitment: str) -> bool:
+        """Say whether the key of this section is neither there nor recorded as erased: it was lost."""
+        name = _section((content_id, commitment))
+        with self._keyring.reading():
+            return self._keyring.find(SECTION, name) is None and not self._keyring.is_erased(SECTION, name)
+
     def erase_sections(self, items: Collection[tuple[str, str]]) -> int:
         """Destroy and record the keys of (content id, commitment), in one transaction; return how many were there."""
         return self._keyring.erase([self._gone(SECTION, _section(item)) for item in items])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from parcels import Parcel, case_of, kept_in
-from referral.store import Store, Tracking
+from referral.store import Store, Tracking, Unreadable
 from referral.store.positions import record_digest
 
 # One process that saves without end and says after each commit what it was told; it is killed at any moment.
@@ -91,3 +91,33 @@ def test_a_key_without_an_event_is_used_by_the_next_try(tmp_path: Path) -> None:
         assert store.load(case_of(1)) is None
         store.save(parcel, tracking=Tracking("log", 1, b"x"))
         assert store.load(case_of(1), Parcel) is not None
+
+
+CRASHES = 500
+
+
+@pytest.mark.parametrize("crash_in", ["event store", "vault"])
+def test_of_five_hundred_crashes_around_either_commit_none_leaves_an_event_without_its_key(
+    tmp_path: Path, crash_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for first in range(1, CRASHES + 1, 50):
+        with kept_in(tmp_path) as store:
+            for number in range(first, first + 50):
+                parcel = Parcel.make(number)
+                with monkeypatch.context() as patched:
+                    if crash_in == "vault":  # before the vault's commit: the event must not be there
+                        patched.setattr("referral.vault.keyring.Keyring.keep", stop)
+                    with pytest.raises(KeyboardInterrupt):
+                        store.save(parcel, rows=[stop])
+                if number % 2:
+                    store.save(Parcel.make(CRASHES + number))
+                    kept.append(CRASHES + number)
+        with kept_in(tmp_path) as store:  # a start refuses where an event lacks its key
+            page = store.page(0, 10 * CRASHES)
+            assert [item.case for item in page.items] == [case_of(number) for number in kept]
+            assert not any(isinstance(item, Unreadable) for item in page.items)

@@ -338,7 +338,7 @@ def test_a_start_with_an_older_vault_is_refused_and_names_the_cases(tmp_path: Pa
         vault.erase_case(case_of(5))
     with Vault.create(tmp_path / "elsewhere" / "older", cheap(), lambda: NOON) as older:
         older.open_case(case_of(1))
-        with pytest.raises(KeysMissing, match=f"5 of them, first: {case_of(1)}, {case_of(2)}") as missing:
+        with pytest.raises(KeysMissing, match=f"5 of them: {case_of(1)}, {case_of(2)}, .*{case_of(5)}") as missing:
             Store.open(tmp_path / "store", older, address)
         with pytest.raises(KeysMissing):
             Store.open_reader(tmp_path / "store", older, address)

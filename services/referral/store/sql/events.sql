@@ -63,3 +63,7 @@ WITH RECURSIVE each_history (id) AS (
 SELECT id, (
     SELECT substr(state, 2, 8) FROM events WHERE originator_id = id ORDER BY originator_version LIMIT 1
 ) FROM each_history WHERE id IS NOT NULL;
+
+-- name: give_up_history
+-- A history whose key is lost opens no more; its place in the sequence stays empty.
+DELETE FROM events WHERE originator_id = ?;
