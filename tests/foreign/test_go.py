@@ -7,6 +7,7 @@ policy's line, and every blank of Unicode, otherwise than the specification: suc
 from __future__ import annotations
 
 import base64
+import random
 import re
 import shutil
 import subprocess
@@ -165,6 +166,19 @@ def _file_mutants(log: Published, do: str, path: str, many: int) -> list[dict[st
     return [log.asks(do, Files=files | {path: one}) for one in mutants(files[path], many)]
 
 
+def _anywhere(log: Published, kind: str, many: int) -> list[dict[str, Any]]:
+    """Change one byte of any tile, or of any bundle, of the log, for either reader of whole logs."""
+    files, bundles = log.files(), kind.startswith("any bundle")
+    names = sorted(one for one in files if one != "checkpoint" and one.startswith("tile/entries") == bundles)
+    drawn = random.Random(kind)
+    requests = []
+    for _ in range(many):
+        path = drawn.choice(names)
+        broken = changed(files[path], drawn.randrange(len(files[path])), drawn.randrange(1, 256))
+        requests.append(log.asks("fsck" if kind.endswith("fsck") else "tiles", Files=files | {path: broken}))
+    return requests
+
+
 def _unlike_a_blank(raw: bytes) -> Callable[[int, int], bool]:
     return lambda at, xor: raw[at] in BLANKS or raw[at] ^ xor in BLANKS
 
@@ -189,11 +203,30 @@ def _broken(log: Published, kind: str, many: int) -> list[dict[str, Any]]:
             return [log.asks(kind, Proof=one) for one in mutants(log.proof, many, unused_bits(log.proof))]
         case "policy":
             return [log.asks(kind, Policy=one) for one in mutants(log.policy, many, _unlike_a_blank(log.policy))]
-        case _:
+        case "inclusion" | "consistency":
             return _hash_mutants(log, kind, many)
+        case _:
+            return _elsewhere(log, kind, many)
 
 
-KINDS = ("checkpoint", "cosigned", "tile", "bundle", "entry", "proof", "policy", "inclusion", "consistency")
+def _elsewhere(log: Published, kind: str, many: int) -> list[dict[str, Any]]:
+    """The same for the other tools that read a thing too."""
+    match kind:
+        case "checkpoint, fsck":
+            plain = log.checkpoint.split("— amber".encode())[0]
+            broken = mutants(plain, many, unused_bits(plain))
+            return [log.asks("fsck", Files=log.files() | {"checkpoint": one}) for one in broken]
+        case "entry, torchwood":
+            return [log.asks("proof", Entry=one) for one in mutants(log.entry, many)]
+        case _:
+            return _anywhere(log, kind, many)
+
+
+KINDS = (
+    *("checkpoint", "cosigned", "tile", "bundle", "entry", "proof", "policy", "inclusion", "consistency"),
+    *("any tile, fsck", "any bundle, fsck", "any tile, tlog", "any bundle, tlog"),
+    *("checkpoint, fsck", "entry, torchwood"),
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
