@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts import labels, shape
-from contracts.directory import Directory, replay
+from contracts.directory import Directory, PolicyReplay, replay
 from contracts.encoding import b64, blake, parse
 from contracts.refusal import FormatRefused, Refusal
 from contracts.statements import MAX_POLICY, Entry, entry_value, read_entry
@@ -78,6 +78,10 @@ class Network:
     def directory(self) -> Directory:
         """Return the directory of the first statements, or raise `StatementRefused`."""
         return replay(self.name, self.governors, self.statements)
+
+    def policies(self) -> PolicyReplay:
+        """Return the policies of the network as the root file begins them; what its log states goes on from there."""
+        return PolicyReplay(self.name, self.governors, self.policy, self.statements)
 
 
 def root_digest(raw: bytes) -> str:

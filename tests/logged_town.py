@@ -17,7 +17,8 @@ from referral.following.proofs import NotaryAway, NotaryRefused
 from small_network import seed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
@@ -38,6 +39,7 @@ class TownNotary:
     agencies: Agencies | None = None
     away: bool = False
     witnessing: bool = False
+    clock: Callable[[], datetime] = field(default=lambda: START)
     served: dict[str, bytes] = field(default_factory=dict)
 
     async def submit(self, entries: Sequence[bytes]) -> list[int]:
@@ -75,17 +77,17 @@ class TownNotary:
             raise NotaryAway
         raw = (self.folder / path).read_bytes()
         if path == "checkpoint" and self.witnessing:
-            raw = cosigned(raw)
+            raw = cosigned(raw, self.clock())
         return raw
 
     async def close(self) -> None:
         """Have nothing to close."""
 
 
-def cosigned(raw: bytes) -> bytes:
-    """Return a checkpoint with the witness's signature."""
+def cosigned(raw: bytes, at: datetime = START) -> bytes:
+    """Return a checkpoint with the witness's signature of that time."""
     text = tlog.read_note(raw).text
-    line = tlog.sign_note(text, WITNESS, time=int(START.timestamp())).decode().rpartition("\n\n")[2]
+    line = tlog.sign_note(text, WITNESS, time=int(at.timestamp())).decode().rpartition("\n\n")[2]
     return raw + line.encode()
 
 
@@ -110,6 +112,10 @@ class LoggedTown:
     def log(self, entry: Entry) -> int:
         """Log a statement and return its index."""
         return self.notary.force(logged_bytes(entry))[0]
+
+    def log_something(self) -> None:
+        """Log one more entry, of nobody here."""
+        self.notary.force(tlog.message_entry(seed("somebody's message", str(self.notary.log.published.size))))
 
     def alarms(self, agency: str, code: str) -> list[str]:
         """Return the subjects of the alarms of one code that stand at a node."""
@@ -149,6 +155,7 @@ async def logged_town(
     try:
         async with town(folder, notary=notary, witnesses=witnesses, governors=GOVERNORS, lasts=lasts) as it:
             notary.agencies = Agencies(it.nodes["be-fp"].node.network.directory(), it.clock)
+            notary.clock = it.clock
             yield LoggedTown(it, notary)
     finally:
         log.close()

@@ -170,10 +170,11 @@ async def desk(folder: Path, interval: float = 0.02) -> AsyncGenerator[Desk]:
                 yield found
 
 
-def root_file(folder: Path, log: Path) -> Path:
+def root_file(folder: Path, log: Path, notary: str = "http://127.0.0.1:8750") -> Path:
     """Write the network's root file for a log."""
     path = folder / "network.json"
-    path.write_bytes(write_network(replace(network(), log=LogLine(ORIGIN, vkey(log)))))
+    key = read_signer(log).key
+    path.write_bytes(write_network(replace(network(), log=LogLine(key.name, str(key)), notary=notary)))
     return path
 
 
@@ -202,10 +203,11 @@ class Program:
 
 
 @contextmanager
-def program(log: Path, root: Path, clock: Path) -> Generator[Program]:
-    """Run `notary serve` on a free port; whatever happens, no process is left."""
+def program(log: Path, root: Path, clock: Path, *options: str) -> Generator[Program]:
+    """Run `notary serve` on a free port with these options; whatever happens, no process is left."""
     clock.write_text(NOW.strftime("%Y-%m-%dT%H:%M:%SZ"), encoding="ascii")
     command = [*PROGRAM, "serve", str(log), "--bind", "127.0.0.1:0", "--network", str(root), "--interval", "0.02"]
+    command += options
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"NOTARY_CLOCK_FILE": str(clock)}) as process:
         try:
             assert process.stdout is not None

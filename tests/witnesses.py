@@ -14,7 +14,7 @@ import httpx
 
 from contracts import tlog
 from notaries import Clock, body_of, fill, signed_headers
-from notary.agencies import Agencies
+from notary.agencies import Agencies, logged_statements
 from notary.api import Notary, make_app
 from notary.http_client import WitnessClient
 from notary.log import make_log, open_log, read_signer
@@ -108,7 +108,8 @@ class Office:
     async def checkpoint(self, where: str = "/checkpoint") -> tlog.OpenedCheckpoint:
         """Return what is published there, the cosignatures of the policy's witnesses verified."""
         raw = (await self.client.get(where)).content
-        return tlog.open_checkpoint(raw, [self.notary.log.signer.key], self.notary.policy.witness_keys)
+        size = tlog.read_checkpoint(raw)[0].size
+        return tlog.open_checkpoint(raw, [self.notary.log.signer.key], self.notary.policy_at(size).witness_keys)
 
     async def cosigned(self, size: int, *names: str, where: str = "/checkpoint") -> tlog.OpenedCheckpoint:
         """Ask until the checkpoint of `size` entries bears the cosignatures of exactly these witnesses."""
@@ -117,7 +118,8 @@ class Office:
                 answer = await self.client.get(where)
                 if answer.status_code == 200:
                     found = await self.checkpoint(where)
-                    signers = self.notary.policy.cosigners(one.key for one in found.cosigned)
+                    policy = self.notary.policy_at(found.checkpoint.size)
+                    signers = policy.cosigners(one.key for one in found.cosigned)
                     if found.checkpoint.size == size and set(signers) == set(names):
                         return found
                 await asyncio.sleep(0)
@@ -151,7 +153,7 @@ async def office(
         text = text or (policy(log, witnesses, quorum) if witnesses else plain)
         notary = Notary(
             opened,
-            Agencies(directory(), clock),
+            Agencies(directory(), clock, logged_statements(opened)),
             clock,
             0.02,
             known_logs=tuple(log_key(one) for one in known),

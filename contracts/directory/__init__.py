@@ -12,6 +12,7 @@ from contracts.directory.agency import (
 )
 from contracts.directory.directory import Directory, Replay, replay
 from contracts.directory.logged import LogReplay
+from contracts.directory.policies import Policies, PolicyReplay
 
 __all__ = [
     "ROOT",
@@ -22,6 +23,8 @@ __all__ = [
     "LogReplay",
     "NotDeclared",
     "Outage",
+    "Policies",
+    "PolicyReplay",
     "Replay",
     "StatedKey",
     "UnknownAgency",

@@ -71,6 +71,7 @@ from contracts.tlog.proof import (
     LogProofRefused,
     QuorumMissing,
     read_proof,
+    verify_at,
     verify_logged,
     verify_proof,
 )
@@ -202,6 +203,7 @@ __all__ = [
     "tile_at",
     "tiles_needed",
     "tree_root",
+    "verify_at",
     "verify_consistency",
     "verify_inclusion",
     "verify_logged",

@@ -96,6 +96,18 @@ class Policy:
                 given.add(group.name)
         return self.quorum == NONE or self.quorum in given
 
+    def stood_at(self, times: Mapping[str, int]) -> int | None:
+        """Return the latest time at which the quorum stood, by what each witness states; None where it never did.
+
+        `times` holds POSIX seconds by the witnesses' names. A policy of no quorum asks nobody, and so has no time.
+        """
+        given = set[str]()
+        for name, time in sorted(times.items(), key=lambda one: one[1], reverse=True):
+            given.add(name)
+            if self.witnessed_by(given):
+                return time
+        return None
+
     def witnessed_by(self, names: Iterable[str]) -> bool:
         """Return whether such cosignatures make a checkpoint *witnessed*: a policy of no quorum never says so."""
         return self.asks_for_witnesses and self.satisfied_by(names)

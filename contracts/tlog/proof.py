@@ -14,6 +14,8 @@ from contracts.refusal import Refusal
 from contracts.tlog import checkpoint, merkle, note
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from contracts.tlog.policy import Policy
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
@@ -126,6 +128,11 @@ def verify_logged(raw: bytes, entry: bytes, policy: Policy) -> Logged:
         raise LogProofRefused(refused.detail) from None
     witnesses = policy.cosigners(one.key for one in opened.cosigned)
     return Logged(head.origin, proof.index, head.size, head.root, witnesses, policy.witnessed_by(witnesses))
+
+
+def verify_at(raw: bytes, entry: bytes, policy_at: Callable[[int], Policy]) -> Logged:
+    """Return the same under the policy that is in force at the size of its checkpoint; raises the same."""
+    return verify_logged(raw, entry, policy_at(_checkpoint_of(read_proof(raw)).size))
 
 
 def verify_proof(raw: bytes, entry: bytes, policy: Policy) -> Logged:

@@ -2,7 +2,8 @@
 
 The root file begins it, the log's statements go on. A statement that does not hold here is refused before it is logged,
 so one with m - 1 governors never gets an index; one that holds acts from the moment it is taken, so a revoked key
-submits nothing more. A statement carries its own signatures, and whoever brings it needs no key of his own.
+submits nothing more, and a policy judges the first checkpoint that covers it. A statement carries its own signatures,
+and whoever brings it needs no key of his own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contracts.network import NetworkRefused, read_network
 from contracts.refusal import Refusal
 from contracts.request import RequestRefused
 from contracts.signing import UnknownKey
-from contracts.statements import StatementRefused, read_logged
+from contracts.statements import Policy, StatementRefused, read_logged
 from notary.errors import SettingRefused
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Agencies:
         self._now = now
         self._replay = Replay.of(directory)
         self._held = set[bytes]()
+        self._stated: tuple[tuple[int, str], ...] = ()
         self.directory = directory
         self.take(logged)
 
@@ -56,6 +58,10 @@ class Agencies:
             return self.directory.current_signing(agency, self._now())[1]
         except UnknownKey:
             raise NotAdmitted from None
+
+    def stated_at(self, size: int) -> str | None:
+        """Return the policy that the first so many entries state last, None where they state none; for any thread."""
+        return next((text for index, text in reversed(self._stated) if index < size), None)
 
     def check(self, entries: Sequence[bytes]) -> None:
         """Refuse a submission whose statements do not hold at present: `StatementRefused`."""
@@ -93,9 +99,11 @@ class Agencies:
                 continue
             self._held.add(_digest(entry))
             try:
-                self._replay.add(read_logged(entry), index)
+                body = self._replay.add(read_logged(entry), index).body
             except StatementRefused:
                 continue
+            if isinstance(body, Policy):
+                self._stated = (*self._stated, (index, body.text))
             counted = True
         if counted:
             self.directory = self._replay.directory()

@@ -5,6 +5,8 @@ published last. One that has cosigned a larger tree, or another one, shows that 
 ever signed then; as long as too few answer, nothing is signed and everything else goes on. After that no witness delays
 the log: a checkpoint is published with its own signature first, and again with each cosignature that comes in.
 One round is one checkpoint; a witness that is still busy with an older one joins in when it is back.
+The policy is the one that judges the checkpoint: where the log states another, its witnesses are asked from the first
+checkpoint on that covers the statement, and whom it names no more is left alone.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from notary.http_client import WitnessAway, WitnessClient
 from notary.log import CHECKPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
     from notary.log import Log
     from notary.sequencer import Sequencer
@@ -105,13 +107,16 @@ class Cosigning:
         self,
         log: Log,
         sequencer: Sequencer,
-        policy: tlog.Policy,
+        policy_at: Callable[[int], tlog.Policy],
         own: Witness,
         way: Callable[[str], Asks] = WitnessClient,
     ) -> None:
-        """Ask the witnesses of `policy`; `own` is this notary's witness, which is asked without a network."""
-        self._log, self._sequencer, self._policy, self._own = log, sequencer, policy, own
-        self.witnesses = [_asked(one, own, way) for one in policy.witnesses.values()]
+        """Ask the witnesses of the policy at each size; `own` is this notary's, which is asked without a network."""
+        self._log, self._sequencer, self._own = log, sequencer, own
+        self._policy_at, self._way = policy_at, way
+        self._policy = policy_at(log.published.size)
+        self._asked = {one: _asked(one, own, way) for one in self._policy.witnesses.values()}
+        self._working: dict[tlog.policy.Witness, asyncio.Task[None]] = {}
         self._changed = asyncio.Condition()
         self._show = asyncio.Event()
         self._examined = False
@@ -124,19 +129,48 @@ class Cosigning:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Ask and publish until the block is left."""
-        jobs = [self._work(one) for one in self.witnesses if one.way is not None]
-        if self.witnesses:
-            jobs += [self._lead(), self._publish()]
-        tasks = [asyncio.create_task(job) for job in jobs]
+        tasks = [asyncio.create_task(self._lead()), asyncio.create_task(self._publish())]
+        self._begin()
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for one in self.witnesses:
-                if one.way is not None:
-                    await one.way.close()
+            await self._leave(list(self._working))
+            await _close(self.witnesses)
+
+    @property
+    def witnesses(self) -> list[Asked]:
+        """The witnesses of the policy in force, in its order."""
+        return list(self._asked.values())
+
+    def _begin(self) -> None:
+        """Ask whom nobody asks yet."""
+        for named, one in self._asked.items():
+            if one.way is not None and named not in self._working:
+                self._working[named] = asyncio.create_task(self._work(one))
+
+    async def _leave(self, gone: Sequence[tlog.policy.Witness]) -> None:
+        """Ask these no more."""
+        working = {named: task for named in gone if (task := self._working.pop(named, None)) is not None}
+        for task in working.values():
+            task.cancel()
+        await asyncio.gather(*working.values(), return_exceptions=True)
+
+    async def _go_on(self) -> None:
+        """Begin a round for what is published, with the witnesses of the policy that judges it."""
+        before = self._asked
+        async with self._changed:
+            self._policy = self._policy_at(self._log.published.size)
+            named = self._policy.witnesses.values()
+            self._asked = {one: before.get(one) or _asked(one, self._own, self._way) for one in named}
+            self._round = self._new_round()
+            self._changed.notify_all()
+        gone = {one: asked for one, asked in before.items() if one not in self._asked}
+        self._begin()
+        await self._leave(list(gone))
+        await _close(gone.values())
 
     def standing(self) -> dict[str, str]:
         """Return how each witness stands, by its name in the policy."""
@@ -181,9 +215,7 @@ class Cosigning:
             with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH):
                     await self._grown()
-            async with self._changed:
-                self._round = self._new_round()
-                self._changed.notify_all()
+            await self._go_on()
 
     async def _grown(self) -> None:
         """Return once another checkpoint is published than the round's."""
@@ -196,7 +228,8 @@ class Cosigning:
         signed = [one for one in self.witnesses if one.signed is self._round]
         if not self._examined and all(one.ours for one in signed):
             return False
-        return self._policy.satisfied_by(one.name for one in signed) and bool(signed)
+        asked = bool(signed) or not self._asked
+        return asked and self._policy.satisfied_by(one.name for one in signed)
 
     def _release(self) -> None:
         if self._log.stopped is None:
@@ -297,6 +330,12 @@ class Cosigning:
         # A crash here leaves a witnessed checkpoint beside the same one with fewer cosignatures; both are true.
         if self._log.published == checkpoint:
             disk.write_file(self._log.folder / CHECKPOINT, note)
+
+
+async def _close(asked: Iterable[Asked]) -> None:
+    for one in asked:
+        if one.way is not None:
+            await one.way.close()
 
 
 def _asked(one: tlog.policy.Witness, own: Witness, way: Callable[[str], Asks]) -> Asked:

@@ -1,4 +1,4 @@
-"""What governors do: sign a joining request or a restriction, and submit it once enough of them have signed.
+"""What governors do: sign a joining request, a restriction or a policy, and submit it once enough have signed.
 
 A governor's key is a file of 43 characters that only its owner may read. Each governor signs in his own place: the file
 is written back with his signature, and the last one needed submits it to the notary that the root file names.
@@ -14,12 +14,22 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from contracts import tlog
 from contracts.encoding import b64, compact, parse, unb64
 from contracts.joining import JoiningRequest, check_for, read_joining, write_joining
 from contracts.network import read_network, root_digest
 from contracts.refusal import FormatRefused, Refusal
 from contracts.signing import fingerprint, public_signing
-from contracts.statements import Entry, Link, Membership, Restriction, logged_bytes, read_statement, statement_bytes
+from contracts.statements import (
+    Entry,
+    Link,
+    Membership,
+    Policy,
+    Restriction,
+    logged_bytes,
+    read_statement,
+    statement_bytes,
+)
 from notary import disk
 
 if TYPE_CHECKING:
@@ -54,7 +64,10 @@ class StatementsRefused(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Governed:
-    """What came of it: the agency, its title and fingerprint, how many must sign yet, and the indices in the log."""
+    """What came of it: the agency, its title and fingerprint, how many must sign yet, and the indices in the log.
+
+    `last` is the id of the last of the statements: the subject's next one names it.
+    """
 
     agency: str
     title: str
@@ -62,6 +75,7 @@ class Governed:
     says: tuple[str, ...]
     missing: int
     indices: tuple[int, ...]
+    last: str
 
 
 def admit(request: Path, root_file: Path, keys: Sequence[Path]) -> Governed:
@@ -80,7 +94,7 @@ def admit(request: Path, root_file: Path, keys: Sequence[Path]) -> Governed:
     title, identity = "", ""
     if isinstance(first.body, Membership):
         title, identity = first.body.title, fingerprint(first.body.identity)
-    return Governed(first.link.subject, title, identity, says, missing, indices)
+    return Governed(first.link.subject, title, identity, says, missing, indices, found.entries[-1].id)
 
 
 def restrict(agency: str, body: Restriction, root_file: Path, keys: Sequence[Path], request: Path) -> Governed:
@@ -88,16 +102,36 @@ def restrict(agency: str, body: Restriction, root_file: Path, keys: Sequence[Pat
 
     The file must not be there yet; where more governors are needed it goes to the next one.
     """
-    network, digest = _root(root_file)
-    if request.exists():
-        raise FileRefused("There is a file of this name already.")
     # It names no statement before it: what restricts may stand anywhere in the chain.
+    network, digest = _root(root_file)
     link = Link(network.name, agency, None, datetime.now(UTC).replace(microsecond=0))
-    found = JoiningRequest(network.name, digest, (Entry(statement_bytes(link, body), ()),))
-    for key in keys:
-        found = found.signed_by(_seed(key), network)
-    disk.write_file(request, write_joining(found))
+    _begin(JoiningRequest(network.name, digest, (Entry(statement_bytes(link, body), ()),)), network, keys, request)
     return admit(request, root_file, ())
+
+
+def change_policy(text: Path, previous: str | None, root_file: Path, keys: Sequence[Path], request: Path) -> Governed:
+    """State the policy of a file for the network; `previous` is the id of the policy statement before it, if any.
+
+    Raises `PolicyRefused` or `FileRefused` where it is none, or none of this log: every proof would be refused by it.
+    """
+    network, digest = _root(root_file)
+    body = Policy(_read(text).decode("utf-8", "replace"))
+    policy = tlog.read_policy(body.text.encode())
+    if network.log.key not in {str(key) for key in policy.log_keys}:
+        raise FileRefused("The policy does not name the network's log with its key.")
+    link = Link(network.name, network.name, previous, datetime.now(UTC).replace(microsecond=0))
+    _begin(JoiningRequest(network.name, digest, (Entry(statement_bytes(link, body), ()),)), network, keys, request)
+    return admit(request, root_file, ())
+
+
+def _begin(request: JoiningRequest, network: Network, keys: Sequence[Path], file: Path) -> None:
+    """Write a request that these governors have signed, where there is no file of this name."""
+    if file.exists():
+        raise FileRefused("There is a file of this name already.")
+    for key in keys:
+        request = request.signed_by(_seed(key), network)
+    disk.write_file(file, write_joining(request))
+    # The signatures are in the file. If we stop here `notary admit` goes on from it.
 
 
 def make_key(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""`found`, `admit`, `restrict`, `governor-key`: the governors' commands, run where their keys are.
+"""`found`, `admit`, `restrict`, `policy`, `governor-key`: the governors' commands, run where their keys are.
 
 Exit codes: 0 signed (and submitted, where that was possible), 1 refused, 2 called wrongly.
 """
@@ -36,6 +36,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(found)
     app.command()(admit)
     app.command()(restrict)
+    app.command()(policy)
     app.command(name="governor-key")(governor_key)
 
 
@@ -117,6 +118,25 @@ def restrict(
     _say(_or_exit(lambda: governing.restrict(agency, body, network, governor_key, out)), as_json)
 
 
+def policy(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy, as in the root file.")],
+    network: Network,
+    governor_key: Keys,
+    *,
+    previous: Annotated[
+        str | None, typer.Option(metavar="ID", help="The policy statement before it; none for the first one.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="For the next governor.")] = Path("policy.json"),
+    as_json: AsJson = False,
+) -> None:
+    """Change which witnesses the network asks for, and how many are enough, as governors.
+
+    The notary that runs and every node go by it from the first checkpoint on that covers it. The next governor signs
+    the file that it wrote with `notary admit`.
+    """
+    _say(_or_exit(lambda: governing.change_policy(file, previous, network, governor_key, out)), as_json)
+
+
 def governor_key(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the key is made, mode 0600.")],
     *,
@@ -133,6 +153,7 @@ def _say(found: Governed, as_json: bool) -> None:
             "agency": found.agency,
             "fingerprint": found.fingerprint,
             "indices": list(found.indices),
+            "last": found.last,
             "missing": found.missing,
             "statements": list(found.says),
         }
@@ -142,6 +163,7 @@ def _say(found: Governed, as_json: bool) -> None:
     if found.fingerprint:
         typer.echo(f"fingerprint {found.fingerprint}")
     typer.echo(f"statements  {', '.join(found.says)}")
+    typer.echo(f"last        {found.last}")
     if found.missing:
         typer.echo(f"missing     {found.missing} more governors: pass the file on")
     else:

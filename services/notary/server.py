@@ -56,10 +56,10 @@ def serve(
         agencies = read_agencies(settings.network, log, now)
         known = () if settings.witness_of is None else read_known_logs(settings.witness_of)
         root = read_root(settings.network, log.signer.key)
-        policy = tlog.read_policy((agencies.directory.policy or root.policy).encode())
-        if not policy.asks_for_witnesses:
-            logger.warning("not-witnessed")
+        policy = tlog.read_policy((root.directory().policy or root.policy).encode())
         notary = Notary(log, agencies, now, settings.interval, settings.allowance(), known, policy, tell=tell)
+        if not notary.policy_at(log.published.size).asks_for_witnesses:
+            logger.warning("not-witnessed")
         at, own = settings.address("bind"), settings.address("admin")
         with _listening("bind", at) as listener, _listening("admin", own) as admin:
             asyncio.run(_serve(notary, listener, admin, ready, ends_with_stdin=settings.ends_with_stdin))

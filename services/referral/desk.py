@@ -252,8 +252,9 @@ class Desk:
 
     def _draft(self, history: History, intent: Intent, *, opens: bool) -> Draft:
         known = self._known(history, intent)
-        view = View(history, self._node.agency, self._node.directory.agencies, known, opens)
-        return compose(view, intent, self._node.now())
+        node = self._node
+        view = View(history, node.agency, node.directory.agencies, known, opens, node.quorum)
+        return compose(view, intent, node.now())
 
     def _save(self, case: Case, request: _Request, answer: dict[str, Any]) -> dict[str, Any]:
         command = Command(request.key, request.principal, request.digest, compact(answer))

@@ -66,6 +66,12 @@ class RuleBroken(ReferralRefusal):
         self.rule = rule
 
 
+class LogNotFresh(RuleBroken):
+    """No checkpoint of the last 24 hours was seen here; wait for the notary, or let two functions give the reason."""
+
+    code = "log-not-fresh"
+
+
 class ReasonMissing(ReferralRefusal):
     """A rule warns; send again with a coded reason for it (and a second function where the rule asks for two)."""
 

@@ -16,16 +16,19 @@ from contracts.directory import ROOT
 from contracts.encoding import b64
 from referral.casework.case import Case
 from referral.casework.history import History
+from referral.casework.rules.situation import NOT_FOLLOWED
 from referral.vault.errors import CaseErased
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from contracts.directory import Agency, Directory, LogReplay
+    from contracts import tlog
+    from contracts.directory import Agency, Directory, LogReplay, PolicyReplay
     from contracts.network import Network
     from contracts.procedure import Procedure
     from contracts.statements import Calendar
+    from referral.casework.rules import QuorumSeen
     from referral.stating import OwnStatements
     from referral.store import Store
     from referral.vault import Vault
@@ -59,16 +62,24 @@ class Node:
     now: Callable[[], datetime]
     own: OwnStatements
     seen: Seen = field(default=EMPTY_LOG)
+    quorum: QuorumSeen = field(default=NOT_FOLLOWED)
     leaf_of: Callable[[str], int | None] = field(default=lambda _content_id: None)
     is_proven: Callable[[int], bool] = field(default=lambda _index: True)
     draw: Callable[[int], bytes] = secrets.token_bytes
     directory: Directory = field(init=False)
+    policies: PolicyReplay = field(init=False)
     _histories: dict[str, History] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         """Begin with the directory as it was last replayed; whoever replays on puts the next one in its place."""
         self.directory = self.replay.directory
+        self.policies = self.network.policies()
+        self.policies.take(self.replay.taken)
+
+    def policy_at(self, size: int) -> tlog.Policy:
+        """Return the policy that judges a checkpoint of so many entries, as far as the log was read."""
+        return self.policies.policies.at(size)
 
     @property
     def me(self) -> Agency:

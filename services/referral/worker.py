@@ -9,6 +9,7 @@ lose.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -108,9 +109,11 @@ class Worker:
         self._behind: set[tuple[str, str]] | None = None  # the cases that stand still, None before the first look
         self._day: datetime | None = None
         self._listening: asyncio.Future[Any] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def turn(self) -> int:
         """Do what can be done now; return how much that was, 0 when the node is quiet."""
+        self.live_here()
         return await self._work() + await self._with_notary()
 
     async def _work(self) -> int:
@@ -187,6 +190,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, waking at once for commands and records; the notary is asked beside it."""
+        self.live_here()
         loop = asyncio.get_running_loop()
         awake = asyncio.Event()
 
@@ -217,6 +221,18 @@ class Worker:
             self.inbox.forget_position()
             await _pause(stop, AWAY_SECONDS)
             return 0
+
+    def live_here(self) -> None:
+        """Remember the loop that takes the turns: others ask it for a look at the log."""
+        self._loop = asyncio.get_running_loop()
+
+    def look_at_log(self, seconds: float) -> None:
+        """Look at the log now, from another thread than the worker's; return when it was seen, or after so long."""
+        if self._loop is None or not self._loop.is_running():
+            return
+        looking = asyncio.run_coroutine_threadsafe(self.mirror.turn(wanted=True), self._loop)
+        with contextlib.suppress(TimeoutError, concurrent.futures.TimeoutError, NotaryAway, Refusal):
+            looking.result(seconds)
 
     async def _prove(self, stop: asyncio.Event) -> None:
         """Submit and prove, in a loop of its own: a notary that hangs delays no message."""

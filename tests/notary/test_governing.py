@@ -21,7 +21,8 @@ from contracts.joining import (
 from contracts.network import root_digest, write_network
 from contracts.signing import fingerprint, public_signing
 from contracts.statements import Link, Membership, NewSigningKey, Restriction, StatementRefused, make, read_statement
-from notary.governing import FileRefused, NotaryAway, admit, make_key, restrict
+from contracts.tlog import PolicyRefused
+from notary.governing import FileRefused, NotaryAway, admit, change_policy, make_key, restrict
 from small_network import NAME, NOW, network, seed
 
 if TYPE_CHECKING:
@@ -146,3 +147,12 @@ def test_a_damaged_request_is_refused_by_name_or_by_its_statements(place: int, c
 def test_what_is_no_request_is_refused(raw: bytes) -> None:
     with pytest.raises(JoiningRequestRefused):
         read_joining(raw)
+
+
+def test_a_policy_that_is_none_or_does_not_name_the_log_is_not_signed(desk: Path) -> None:
+    text, out = desk / "policy", desk / "policy.json"
+    for body, refusal in (("quorum nobody\n", PolicyRefused), ("quorum none\n", FileRefused), ("\xff", PolicyRefused)):
+        text.write_text(body, encoding="latin-1")
+        with pytest.raises(refusal):
+            change_policy(text, None, desk / "network.json", [desk / "0.key"], out)
+        assert not out.exists()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,8 +55,9 @@ routes = APIRouter()
 class Notary:
     """What the app needs: an open log, the network's agencies as it makes them, the present, the pace.
 
-    `known_logs` are the keys of other logs that it witnesses; `policy` names the witnesses of its own,
-    which are asked by the `way` to their addresses. `tell` hears how many entries of how many have been read again.
+    `known_logs` are the keys of other logs that it witnesses; `policy` is the root file's. The policy in force names
+    the witnesses of its own, which are asked by the `way` to their addresses. `tell` hears how many entries of how many
+    have been read again.
     """
 
     log: Log
@@ -76,7 +78,17 @@ class Notary:
         self.sequencer = Sequencer(self.log, self.interval, self.agencies, self.tell)
         folder, key = self.log.folder, self.log.signer.key
         self.witness = Witness(folder / FOLDER, read_cosigner(folder, key.name), (key, *self.known_logs), self.now)
-        self.cosigning = Cosigning(self.log, self.sequencer, self.policy, self.witness, self.way)
+        self.cosigning = Cosigning(self.log, self.sequencer, self.policy_at, self.witness, self.way)
+
+    def policy_at(self, size: int) -> tlog.Policy:
+        """Return the policy that judges a checkpoint of so many entries: the last stated below it, or the root's."""
+        stated = self.agencies.stated_at(size)
+        return self.policy if stated is None else _read_policy(stated)
+
+
+@lru_cache(maxsize=2)
+def _read_policy(text: str) -> tlog.Policy:
+    return tlog.read_policy(text.encode())
 
 
 def make_app(notary: Notary) -> FastAPI:

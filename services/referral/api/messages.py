@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Path, Query
 
 from referral.api import shapes
 from referral.api.described import problems
 from referral.api.doors import AgencyName, CaseName, Key, MessageName, Principal, Served, StrictRoute
+from referral.errors import LogNotFresh
 
 routes = APIRouter(prefix="/v1/cases/{case}", route_class=StrictRoute)
+LOOK_SECONDS: Final = 5.0
 REFUSED = problems(400, 401, 404, 409, 413, 422)
 
 Message = Annotated[shapes.MessageIn, Body(openapi_examples=shapes.MESSAGES)]
@@ -29,7 +31,14 @@ def send_message(
     key: Key,
 ) -> shapes.SentOut:
     """Check, sign and store one message; it goes out at once, and again until its recipients have acknowledged it."""
-    return shapes.SentOut(**asdict(parts.desk.send(case, body.intent(kind), key=key, principal=who)))
+    intent = body.intent(kind)
+    try:
+        sent = parts.desk.send(case, intent, key=key, principal=who)
+    except LogNotFresh:
+        # A machine that slept has not looked at the log since: nobody is refused for that.
+        parts.worker.look_at_log(LOOK_SECONDS)
+        sent = parts.desk.send(case, intent, key=key, principal=who)
+    return shapes.SentOut(**asdict(sent))
 
 
 @routes.post("/consents", status_code=202, tags=["consent"], summary="Record a consent", responses=REFUSED)

@@ -36,6 +36,9 @@ class Work(Protocol):
     async def run(self, stop: asyncio.Event) -> None:
         """Take turns until `stop` is set."""
 
+    def look_at_log(self, seconds: float) -> None:
+        """Look at the log now; return when it was seen, or after so long."""
+
 
 class Parts(Protocol):
     """A node that is put together."""

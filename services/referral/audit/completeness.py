@@ -1,9 +1,10 @@
 """Holds a node's stored rows against its anchors: nothing added, changed or taken out since, and where it was if so.
 
 For whoever holds a node's folder, or a copy of it: no key, no network, nothing is opened. The chains over the rows are
-computed anew from the first one and compared at every anchor; an anchor counts once its proof holds under the root
-file's policy. Each stretch between two anchors is judged by itself, so that what was done to one is told apart from
-what was done later. Erasing takes keys and leaves rows: it changes nothing here.
+computed anew from the first one and compared at every anchor; an anchor counts once its proof holds under the policy
+that the mirrored log states below it, or else the root file. Each stretch between two anchors is judged by itself, so
+that what was done to one is told apart from what was done later. Erasing takes keys and leaves rows: it changes nothing
+here.
 It cannot see that the newest rows were taken out with the newest anchors; whoever holds a later anchor of the node can.
 """
 
@@ -27,6 +28,7 @@ from referral.following.anchoring import (
     read_kept,
     rows_between,
 )
+from referral.following.mirror import stated
 from referral.opening import Settings, read_root
 from referral.store.recorder import last_position
 from referral.store.sqlite import Database
@@ -144,7 +146,7 @@ class _Checking:
     def __init__(self, folder: Path, root: Network, progress: Progress) -> None:
         self._folder = folder / FOLDER
         self._root = root
-        self._policy = tlog.read_policy(root.policy.encode())
+        self._policies = root.policies()
         self._progress = progress
         self._found = Completeness(Settings.read(folder).agency, root.name, root.training)
         self._whole = True  # from the first row to where we are
@@ -154,6 +156,7 @@ class _Checking:
         found.anchors = len(numbers)
         kept = list(self._read(numbers))
         with database.reading() as cursor:
+            self._policies.take(stated(cursor))
             last = last_position(cursor)
             before: Kept | None = None
             for one in kept:
@@ -207,7 +210,7 @@ class _Checking:
             self._say(MISSING, "log", about, "It has no proof of the notary, and shows nothing by itself.")
             return None
         try:
-            logged = tlog.verify_logged(target.read_bytes(), anchors.anchor_entry(one.raw), self._policy)
+            logged = tlog.verify_at(target.read_bytes(), anchors.anchor_entry(one.raw), self._policies.policies.at)
         except tlog.LogProofRefused as refused:
             self._say(FAILS, "log", about, str(refused))
             return None

@@ -22,7 +22,7 @@ from referral.audit.report import FAILS, HOLDS, NOTE, Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from contracts.directory import Directory
+    from contracts.directory import Directory, Policies
     from contracts.network import Network
     from referral.audit.layout import CaseFile
 
@@ -35,11 +35,11 @@ class RootDiffers(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The root file, the directory, the policy and the procedure by which the messages of `case` are checked."""
+    """The root file, the directory, the policies and the procedure by which the messages of `case` are checked."""
 
     root: Network
     directory: Directory
-    policy: tlog.Policy
+    policies: Policies
     procedure: Procedure
     case: CaseFile
 
@@ -60,11 +60,11 @@ class Grounding:
         procedure = self._procedure()
         if root is None or procedure is None or self.case is None:
             return None
-        directory, policy = self._trust(root)
-        if directory is None or policy is None:
+        directory, policies = self._trust(root)
+        if directory is None or policies is None:
             return None
         self._compare(root, procedure, self.case)
-        return Ground(root, directory, policy, procedure, self.case)
+        return Ground(root, directory, policies, procedure, self.case)
 
     def _case(self) -> CaseFile | None:
         raw = self._payload.get(layout.CASE)
@@ -104,14 +104,17 @@ class Grounding:
             self._fail("root file", about, str(refused))
             return None
 
-    def _trust(self, root: Network) -> tuple[Directory | None, tlog.Policy | None]:
+    def _trust(self, root: Network) -> tuple[Directory | None, Policies | None]:
+        stated = root.policies()
         try:
-            policy = tlog.read_policy(root.policy.encode())
+            stated.policies.at(0)
             replay = LogReplay(root.name, root.governors, root.statements)
         except (StatementRefused, tlog.PolicyRefused) as refused:
             self._fail("root file", layout.NETWORK, str(refused))
             return None, None
-        proven = list(self._proven(root, policy))
+        # A policy may be proven under a checkpoint that it judges itself: all that are here are read before any proof.
+        stated.take(self._stated())
+        proven = list(self._proven(root, stated.policies))
         for judged in replay.advance(proven, 1 + max((index for index, _ in proven), default=-1)):
             if judged.statement is None:
                 sentence = f"The log holds it, and it does not count: {judged.refusal}"
@@ -119,12 +122,24 @@ class Grounding:
         if proven:
             sentence = f"{len(proven)} statements of the log are proven; root file and log together are the directory."
             self.findings.append(Finding(HOLDS, "directory", layout.DIRECTORY, sentence))
-        return replay.directory, policy
+        if len(stated.policies.texts) > 1:
+            sentence = f"The log states another policy at {', '.join(str(at) for at, _ in stated.policies.texts[1:])}."
+            self.findings.append(Finding(NOTE, "policy", root.log.origin, sentence))
+        return replay.directory, stated.policies
 
-    def _proven(self, root: Network, policy: tlog.Policy) -> Iterator[tuple[int, bytes]]:
+    def _stated(self) -> Iterator[tuple[int, bytes]]:
+        """Yield every statement that is here, in the order of the log, not proven yet."""
+        for index in self._indices():
+            said = self._payload.get(layout.statement_path(index))
+            if said is not None:
+                yield index, bytes([tlog.STATEMENT]) + said
+
+    def _indices(self) -> list[int]:
+        return sorted({index for path in self._payload if (index := layout.statement_of(path)) is not None})
+
+    def _proven(self, root: Network, policies: Policies) -> Iterator[tuple[int, bytes]]:
         """Yield the statements that the log is proven to hold, in its order; a statement without its proof fails."""
-        paths = {index for path in self._payload if (index := layout.statement_of(path)) is not None}
-        for index in sorted(paths):
+        for index in self._indices():
             path = layout.statement_path(index)
             said, proof = self._payload.get(path), self._payload.get(layout.statement_proof_path(index))
             if said is None or proof is None:
@@ -132,7 +147,7 @@ class Grounding:
                 continue
             entry = bytes([tlog.STATEMENT]) + said
             try:
-                logged = tlog.verify_logged(proof, entry, policy)
+                logged = tlog.verify_at(proof, entry, policies.at)
             except tlog.LogProofRefused as refused:
                 self._fail("directory", path, str(refused))
                 continue

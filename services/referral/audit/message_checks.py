@@ -147,7 +147,7 @@ class MessageCheck:
         raw = self.files.get(layout.PROOF)
         try:
             entry = tlog.message_entry(unb64(self.listed.id, 32))
-            return None if raw is None else tlog.verify_logged(raw, entry, self.ground.policy).index
+            return None if raw is None else tlog.verify_at(raw, entry, self.ground.policies.at).index
         except tlog.LogProofRefused:
             return None
 
@@ -317,7 +317,7 @@ class MessageCheck:
             found = layout.read_logged(way)
             leaf = tlog.leaf_hash(unb64(node_statement.statement_id(self.files[name]), 32))
             tlog.verify_inclusion(leaf, found.index, found.size, found.hashes, found.root)
-            logged = tlog.verify_logged(proof, anchors.receipts_entry(found.root), self.ground.policy)
+            logged = tlog.verify_at(proof, anchors.receipts_entry(found.root), self.ground.policies.at)
         except FormatRefused as refused:
             self._say(FAILS, "receipt log", f"{layout.logged_path(name)} is not of its form. {refused.detail}")
         except tlog.TreeProofRefused:
@@ -344,7 +344,7 @@ class MessageCheck:
                 self._say(MISSING, "log", "It is unlogged: there is no proof of the notary.")
             return
         try:
-            logged = tlog.verify_logged(raw, tlog.message_entry(unb64(content.id, 32)), self.ground.policy)
+            logged = tlog.verify_at(raw, tlog.message_entry(unb64(content.id, 32)), self.ground.policies.at)
         except tlog.LogProofRefused as refused:
             self._say(FAILS, "log", str(refused))
             return
@@ -352,7 +352,7 @@ class MessageCheck:
             self._say(FAILS, "log", "It is in another log than that of the root file.")
             return
         self.logged = logged
-        if self.ground.policy.asks_for_witnesses and not logged.witnessed:
+        if self.ground.policies.at(logged.size).asks_for_witnesses and not logged.witnessed:
             few = (
                 f"It is logged: entry {logged.index} of {logged.size}; too few witnesses that the policy names saw it."
             )

@@ -197,10 +197,10 @@ def _one_log(checks: Iterable[MessageCheck]) -> Iterator[Finding]:
 
 def _witnesses(ground: Ground, checks: Iterable[MessageCheck]) -> Iterator[Finding]:
     """Say what the proofs are worth together: *logged*, or *witnessed* and by whom."""
-    if not ground.policy.asks_for_witnesses:
+    proven = [check.logged for check in checks if check.logged is not None]
+    if not any(ground.policies.at(one.size).asks_for_witnesses for one in proven):
         yield Finding(NOTE, "witnesses", ground.root.log.origin, "None: what is proven is logged, not witnessed.")
         return
-    proven = [check.logged for check in checks if check.logged is not None]
     witnessed = [one for one in proven if one.witnessed]
     names = ", ".join(sorted({name for one in witnessed for name in one.witnesses})) or "nobody"
     sentence = f"{len(witnessed)} of {len(proven)} proofs are witnessed, by {names}; the others say logged."

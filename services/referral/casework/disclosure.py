@@ -99,6 +99,18 @@ def owed_to(
     return frozenset(line.section for line in lines if check.is_owed(line, agency))
 
 
+def sections_showing(
+    procedure: Procedure,
+    kind: str,
+    act: Mapping[str, Any],
+    chosen: Mapping[str, tuple[str, ...]],
+    facts: DisclosureFacts,
+) -> tuple[str, ...]:
+    """Return the chosen sections that show another agency who the person is, by name."""
+    check = _Check(procedure, kind, act, chosen, facts)
+    return tuple(section for section in sorted(chosen) if check.shows_her(section))
+
+
 class _Check:
     """One composing: the table's lines for a kind, held against the facts."""
 
@@ -149,6 +161,12 @@ class _Check:
         if agency == facts.sender or facts.roles.get(agency) not in line.owed:
             return False
         return self._first_unmet(line, agency) is None
+
+    def shows_her(self, section: str) -> bool:
+        """Whether a section is above P1, and goes to agencies that have accepted and that a consent names (E1)."""
+        line, _ = self._line(section)
+        asked = line is not None and {"accepted", "consent"} <= set(self._needs(line))
+        return asked and bool(self._chosen[section]) and self._class(section) > P1
 
     def _line(self, section: str) -> tuple[Carry | None, tuple[str, ...]]:
         """Return the table's line; for a correction that of the kind corrected, with the readers the section had."""

@@ -20,9 +20,10 @@ from contracts.sections.request import Questions
 from contracts.standing import Message, fold
 from referral.casework import calendar as calendars
 from referral.casework.consent import SPECIAL_PURPOSES, persons_of, purpose_of
-from referral.casework.disclosure import DisclosureFacts, check_disclosure
+from referral.casework.disclosure import DisclosureFacts, check_disclosure, sections_showing
 from referral.casework.guarding import Composed, check_level, guard
 from referral.casework.known import Told
+from referral.casework.rules.situation import NOT_FOLLOWED
 from referral.errors import KindUnknown, NotMember, NotNow, ReaderMissing
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from referral.casework.history import History
     from referral.casework.intent import Intent
     from referral.casework.known import Known
-    from referral.casework.rules import Finding
+    from referral.casework.rules import Finding, QuorumSeen
 
 DRAFT: Final = "draft"
 ONE_BY_ONE: Final = ("named", "asker")
@@ -80,13 +81,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What composing looks at: the case, who we are, the partners by id, and what we know from sections."""
+    """What composing looks at: the case, who we are, the partners by id, what we know from sections and of the log."""
 
     history: History
     me: str
     agencies: Mapping[str, Agency]
     known: Known
     opens: bool = False
+    quorum: QuorumSeen = NOT_FOLLOWED
 
     def state_bodies(self, audience: Mapping[str, str]) -> frozenset[str]:
         """Return the state bodies among recipients that are not of the country of destination (K6, `no_asylum`).
@@ -140,9 +142,9 @@ def compose(view: View, intent: Intent, now: datetime) -> Draft:
     _take_audience(work)
     _judge(work)
     facts = _disclose(work)
-    guarded = guard(
-        view, intent, Composed(work.role, work.audience, work.models, work.readers, work.standing, work.now)
-    )
+    showing = sections_showing(work.procedure, intent.kind, intent.act, work.readers, facts)
+    composed = Composed(work.role, work.audience, work.models, work.readers, work.standing, work.now, showing)
+    guarded = guard(view, intent, composed)
     return Draft(
         case=view.history.case.case,
         kind=intent.kind,

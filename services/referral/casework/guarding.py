@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from referral.casework.rules import Rule
 
 # A fact is never refused for what it tells, but what it carries can be left out: these block in facts too.
-ABOUT_SECTIONS = ("M1", "M2", "M6", "M7")
+ABOUT_SECTIONS = ("M1", "M2", "M6", "M7", "E1")
 A_DAY: Final = timedelta(days=1)  # somewhere it is tomorrow already
 ARRIVING = ("reception", "mission_origin", "requested")
 
@@ -48,7 +48,7 @@ class Guarded:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A message as far as it is composed when the rules look at it."""
+    """A message as far as it is composed when the rules look at it; `showing` are sections that show who she is."""
 
     role: str
     audience: Mapping[str, str]
@@ -56,6 +56,7 @@ class Composed:
     readers: Mapping[str, tuple[str, ...]]
     past: Standing
     now: datetime
+    showing: tuple[str, ...] = ()
 
 
 def check_level(intent: Intent) -> None:
@@ -80,7 +81,7 @@ def guard(view: View, intent: Intent, message: Composed) -> Guarded:
     flags: list[str] = []
     fact = view.history.procedure.kinds[intent.kind].fact
     for rule in RULES:
-        if not rule.applies(intent.kind):
+        if not (rule.applies(intent.kind) and rule.asks(situation)):
             continue
         found = rule.check(situation)
         reason = _weigh(rule, found, intent, fact=fact and rule.id not in ABOUT_SECTIONS)
@@ -100,7 +101,7 @@ def _weigh(rule: Rule, found: tuple[Finding, ...], intent: Intent, *, fact: bool
     for one in found:
         if one.severity is Severity.BLOCK and not fact:
             if given is None or given.reason != rule.override or not rule.override or not _two(given, intent):
-                raise RuleBroken(rule.id, one.sentence)
+                raise rule.refusal(rule.id, one.sentence)
             needed = given
         elif one.severity is Severity.WARN:
             if given is None or (one.strong and not _two(given, intent)):
@@ -162,6 +163,8 @@ def _situation(view: View, intent: Intent, message: Composed) -> Situation:
         answers_by=_answers_by(view, intent) if "M4" in asking else None,
         opened_at=_opened_at(view) if "M5" in asking else None,
         held_elsewhere=_held_elsewhere(view, past) if "M8" in asking else frozenset(),
+        showing=message.showing,
+        quorum=view.quorum,
     )
 
 

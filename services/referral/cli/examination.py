@@ -232,8 +232,8 @@ async def _notary(node: Node) -> list[Check]:
         return [Check("notary", True, "none in this network: nothing is witnessed"), _clock(node, None)]
     try:
         note = await client.fetch("checkpoint")
-        policy = tlog.read_policy(node.network.policy.encode())
-        opened = tlog.open_checkpoint(note, policy.log_keys, policy.witness_keys)
+        log, known = [tlog.read_key(node.network.log.key)], node.policies.policies.latest.witness_keys
+        opened = tlog.open_checkpoint(note, log, known)
         size, told = opened.checkpoint.size, await client.date()
     except (NotaryAway, Refusal) as away:
         sentence = str(away) or (type(away).__doc__ or "").partition("\n")[0]

@@ -153,8 +153,8 @@ def _proven_index(node: Node, rider: Rider) -> int | None:
     """Return the leaf to which a rider's proof leads under the quorum, None where it leads nowhere."""
     if rider.proof is None:
         return None
-    policy = tlog.read_policy((node.directory.policy or node.network.policy).encode())
     try:
+        policy = node.policy_at(tlog.read_checkpoint(tlog.read_proof(rider.proof).checkpoint)[0].size)
         return tlog.verify_proof(rider.proof, logged_bytes(rider.entry), policy).index
     except Refusal:
         return None

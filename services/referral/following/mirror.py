@@ -3,7 +3,8 @@
 A bundle is believed because what is held of the log, with it, gives a signed root: so the log only grows, and a log
 that was rewritten or forked raises an alarm and is not read on. Message ids are kept to find partners' messages, and
 directory statements to replay them: what permits counts once the policy's quorum stands over it, what restricts counts
-when it is seen. A statement about this agency that it did not make raises an alarm that only a person ends.
+when it is seen. Which policy judges a checkpoint, the log says itself below it. A statement about this agency that it
+did not make raises an alarm that only a person ends.
 Start needs no notary: what was mirrored is replayed from the store.
 """
 
@@ -23,8 +24,9 @@ from contracts.refusal import Refusal
 from contracts.statements import StatementRefused, read_logged, read_statement
 from referral.exchange.alarms import raise_alarm
 from referral.exchange.riders import ridden
-from referral.following import convictions, tree
+from referral.following import convictions, quorum, tree
 from referral.following.proofs import LogClient, NotaryAway, NotaryRefused
+from referral.following.quorum import Stood
 from referral.store import statements
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from contracts.directory import Policies
     from contracts.network import Network
     from referral.node import Node
     from referral.store import Cursor, Store
@@ -67,7 +70,11 @@ class Mirror:
         self._folder = folder
         self._held = held(node.store, node.network)
         node.seen = Seen(self._held.size, b64(self._held.root))
+        if client is not None:
+            node.quorum = quorum.kept(node.store, node.network)
+        self._written = node.quorum
         self._looked: datetime | None = None
+        self._looking = asyncio.Lock()
         self.steps = 0
 
     async def turn(self, *, wanted: bool) -> int:
@@ -75,6 +82,10 @@ class Mirror:
 
         Raises `NotaryAway` or a refusal where what was served does not hold; nothing has changed then.
         """
+        async with self._looking:
+            return await self._turn(wanted=wanted)
+
+    async def _turn(self, *, wanted: bool) -> int:
         now = self._node.now()
         if self._client is None:
             return 0
@@ -82,42 +93,71 @@ class Mirror:
             return 0
         note = await self._client.fetch("checkpoint")
         self._looked = now
-        policy = tlog.read_policy((self._node.directory.policy or self._node.network.policy).encode())
-        opened = tlog.open_checkpoint(note, [tlog.read_key(self._node.network.log.key)], policy.witness_keys)
-        head, before = opened.checkpoint, self._held
+        head, before = tlog.open_checkpoint(note, [self._log_key]).checkpoint, self._held
         if head.size < before.size or (head.size == before.size and head.root != before.root):
             self._rewritten(head.origin, self._against(head, note))
             return 0
-        settled = await self._settled(self._client, policy, opened, note)
         grown = head.size > before.size or self._lacks_tree()
-        if not grown and settled == before.settled and self._has_note():
-            return 0
         peaks, found = await self._read(self._client, head, note) if grown else (before.peaks, [])
-        return self._keep(Held(head.size, head.root, peaks, settled), found, note)
+        stood = await self._settled(self._client, self._node.policies.after(found), head, note)
+        if not grown and stood.size == before.settled and self._has_note():
+            self._hear(stood)
+            return 0
+        changed = self._keep(Held(head.size, head.root, peaks, stood.size), found, note)
+        self._hear(stood)
+        return changed
 
-    async def _settled(
-        self, client: LogClient, policy: tlog.Policy, opened: tlog.OpenedCheckpoint, latest: bytes
-    ) -> int:
-        """Return how much of the log the policy's quorum stands over, as far as the notary has shown it."""
-        head, before = opened.checkpoint, self._held.settled
-        if policy.satisfied_by(policy.cosigners(one.key for one in opened.cosigned)):
-            return head.size
-        if before == head.size:
-            return before
+    @property
+    def _log_key(self) -> tlog.NoteKey:
+        return tlog.read_key(self._node.network.log.key)
+
+    async def _settled(self, client: LogClient, policies: Policies, head: tlog.Checkpoint, latest: bytes) -> Stood:
+        """Return how much of the log its quorum stands over, as far as the notary has shown it.
+
+        Each checkpoint is judged by the policy that the log states below its size.
+        """
+        before = self._held.settled
+        stood = self._stood(policies, latest)
+        if stood is not None:
+            return stood
         try:
             note = await client.fetch(WITNESSED)
         except NotaryRefused:
-            return before  # no checkpoint has its quorum yet
-        shown = tlog.open_checkpoint(note, [opened.log], policy.witness_keys)
-        older = shown.checkpoint
-        names = policy.cosigners(one.key for one in shown.cosigned)
-        if not policy.satisfied_by(names) or not before < older.size <= head.size:
-            return before
+            return Stood(before)  # no checkpoint has its quorum yet
+        older, stood = tlog.open_checkpoint(note, [self._log_key]).checkpoint, self._stood(policies, note)
+        if stood is None or not before <= older.size <= head.size:
+            return Stood(before)
+        if older.size == before and older.root == self._root_at(before):
+            return stood
         committed = await self._committed(client, (older.size, older.root), head)
         if committed is not None:
             self._rewritten(head.origin, tlog.Conviction(note, latest, *committed))
-            return before
-        return older.size
+            return Stood(before)
+        return stood
+
+    def _stood(self, policies: Policies, note: bytes) -> Stood | None:
+        """Return since when the quorum stands over a checkpoint; None where it does not."""
+        size = tlog.open_checkpoint(note, [self._log_key]).checkpoint.size
+        policy = policies.at(size)
+        opened = tlog.open_checkpoint(note, [self._log_key], policy.witness_keys)
+        if not policy.satisfied_by(policy.cosigners(one.key for one in opened.cosigned)):
+            return None
+        return Stood(size, quorum.stated(policy, opened, self._node.now()))
+
+    def _root_at(self, size: int) -> bytes | None:
+        """Return the root of the first so many entries that are held; None where no tree was kept."""
+        if self._lacks_tree():
+            return None
+        with self._node.store.reading() as cursor:
+            return tree.reader(cursor, self._held.size).root_at(size)
+
+    def _hear(self, stood: Stood) -> None:
+        """Know when the quorum stood, of a log that goes on from ours."""
+        self._node.quorum = quorum.after(self._node.quorum, stood, self._node.now())
+        if quorum.is_news(self._written, self._node.quorum):
+            self._written = self._node.quorum
+            with self._node.store.transaction() as cursor:
+                quorum.keep(cursor, self._node.network.log.origin, self._written)
 
     def _has_note(self) -> bool:
         """Say whether the checkpoint of what is held is kept, to be shown."""
@@ -215,6 +255,7 @@ class Mirror:
         before, self._held = self._held, now_held
         directory = self._node.directory
         if found or now_held.settled > before.settled:
+            self._node.policies.take(found)
             self._node.replay.advance(found, now_held.settled)
             self._node.directory = self._node.replay.directory
         self._node.seen = Seen(now_held.size, b64(now_held.root))
@@ -246,14 +287,19 @@ def held(store: Store, network: Network) -> Held:
     return Held(row[0], row[1], peaks, row[3])
 
 
+def stated(cursor: Cursor) -> list[Placed]:
+    """Return (index, entry) of each directory statement of the log, as far as a store has mirrored it."""
+    if cursor.execute(SQL["has_mirror"]).fetchone()[0] < TABLES:
+        return []
+    return list(cursor.execute(SQL["log_statements"]).fetchall())
+
+
 def replayed(store: Store, network: Network) -> LogReplay:
     """Return the directory of a root file and of what the store holds of its log; needs no notary."""
     replay = LogReplay(network.name, network.governors, network.statements)
     settled = held(store, network).settled
-    if settled or held(store, network).size:
-        with store.reading() as cursor:
-            rows = cursor.execute(SQL["log_statements"]).fetchall()
-        replay.advance(rows, settled)
+    with store.reading() as cursor:
+        replay.advance(stated(cursor), settled)
     for index, entry in ridden(store):
         with suppress(StatementRefused):
             replay.ride(index, entry)
@@ -275,19 +321,19 @@ def leaf_finder(store: Store, network: Network) -> Callable[[str], int | None]:
 
 async def prove_entry(node: Node, client: LogClient, index: int, entry: bytes) -> bytes | None:
     """Return the proof of an entry under a checkpoint with the policy's quorum, None while there is none over it."""
-    policy = tlog.read_policy((node.directory.policy or node.network.policy).encode())
-    for path in ("checkpoint", WITNESSED) if policy.asks_for_witnesses else ("checkpoint",):
+    asks = node.policies.policies.latest.asks_for_witnesses
+    for path in ("checkpoint", WITNESSED) if asks else ("checkpoint",):
         try:
             note = await client.fetch(path)
         except NotaryRefused:
             continue
-        head = tlog.open_checkpoint(note, policy.log_keys).checkpoint
+        head = tlog.open_checkpoint(note, [tlog.read_key(node.network.log.key)]).checkpoint
         if index >= head.size:
             continue
         served = {one: await client.fetch(one) for one in tlog.tiles_needed([index], head.size)}
         proof = tlog.LogProof(index, tlog.prove(index, head.size, served.__getitem__), note).encode()
         try:
-            tlog.verify_proof(proof, entry, policy)
+            tlog.verify_proof(proof, entry, node.policy_at(head.size))
         except tlog.QuorumMissing:
             continue
         return proof

@@ -15,6 +15,7 @@ from referral.following.convictions import SQL as CONVICTIONS
 from referral.following.log_views import SQL as LOG_VIEWS
 from referral.following.mirror import SQL as MIRROR
 from referral.following.overtaken import SQL as OVERTAKEN
+from referral.following.quorum import SQL as QUORUM
 from referral.following.tree import SQL as TREE
 from referral.following.views import SQL as VIEWS
 from referral.following.witnessing import SQL as WITNESSING
@@ -27,7 +28,7 @@ def prepare(store: Store) -> None:
     """Make the tables of the exchange and of what is parked, of clocks, proofs, views and the log."""
     every = (
         *(EXCHANGE, ERASURES, PARKING, RIDERS, CLOCKS, VIEWS, MIRROR, TREE, CONVICTIONS, LOG_VIEWS, WITNESSING),
-        *(ANCHORING, OVERTAKEN, RECOVERY),
+        *(ANCHORING, OVERTAKEN, RECOVERY, QUORUM),
     )
     with store.transaction() as cursor:
         for statements in every:

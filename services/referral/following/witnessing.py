@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from contracts import tlog
@@ -55,8 +54,16 @@ class Witnessing:
 
     @property
     def _policy(self) -> tlog.Policy:
-        """The network's policy: the last one that the log states, else the root file's."""
-        return _read_policy(self._node.directory.policy or self._node.network.policy)
+        """The policy that the log has stated last, else the root file's; a checkpoint is judged by that at its size."""
+        return self._node.policies.policies.latest
+
+    def _open(self, note: bytes) -> tuple[tlog.Checkpoint, tuple[str, ...]]:
+        """Return a checkpoint of our log, and which witnesses of its policy have cosigned it."""
+        log = tlog.read_key(self._node.network.log.key)
+        head = tlog.open_checkpoint(note, [log]).checkpoint
+        policy = self._node.policy_at(head.size)
+        opened = tlog.open_checkpoint(note, [log], policy.witness_keys)
+        return head, policy.cosigners(one.key for one in opened.cosigned)
 
     def _apply(self, cursor: Cursor, page: list[Stored]) -> None:
         for stored in page:
@@ -92,15 +99,15 @@ class Witnessing:
         if waiting is None:
             return 0
         note = await client.fetch("checkpoint")
-        opened = tlog.open_checkpoint(note, self._policy.log_keys, self._policy.witness_keys).checkpoint
-        if not self._keep(opened, note):
+        head, _ = self._open(note)
+        if not self._keep(head, note):
             return 0
         self._find()
         with self._node.store.reading() as cursor:
-            rows = cursor.execute(SQL["unproven"], {"size": opened.size, "limit": BATCH}).fetchall()
+            rows = cursor.execute(SQL["unproven"], {"size": head.size, "limit": BATCH}).fetchall()
         if not rows:
             return 0
-        return await self._prove_rows(client, rows, opened, note)
+        return await self._prove_rows(client, rows, head, note)
 
     async def _witness(self, client: LogClient) -> int:
         """Make proofs again under the quorum, of what was logged without it."""
@@ -113,14 +120,12 @@ class Witnessing:
             note = await client.fetch(WITNESSED)
         except NotaryRefused:
             return 0  # no checkpoint has its quorum yet
-        opened = tlog.open_checkpoint(note, self._policy.log_keys, self._policy.witness_keys)
-        signers = self._policy.cosigners(one.key for one in opened.cosigned)
-        if not self._policy.witnessed_by(signers) or self._is_rewritten(opened.checkpoint):
+        head, signers = self._open(note)
+        if not self._node.policy_at(head.size).witnessed_by(signers) or self._is_rewritten(head):
             return 0
         with self._node.store.reading() as cursor:
-            asked = {"size": opened.checkpoint.size, "limit": BATCH}
-            rows = cursor.execute(SQL["unwitnessed"], asked).fetchall()
-        return await self._prove_rows(client, rows, opened.checkpoint, note) if rows else 0
+            rows = cursor.execute(SQL["unwitnessed"], {"size": head.size, "limit": BATCH}).fetchall()
+        return await self._prove_rows(client, rows, head, note) if rows else 0
 
     async def _prove_rows(
         self, client: LogClient, rows: list[tuple[str, int]], head: tlog.Checkpoint, note: bytes
@@ -193,7 +198,7 @@ class Witnessing:
     def _write(self, content_id: str, proof: bytes) -> bool:
         """Verify a proof and put it into its file, whole or not at all; return whether it is witnessed."""
         entry = tlog.message_entry(unb64(content_id, 32))
-        logged = tlog.verify_logged(proof, entry, self._policy)
+        logged = tlog.verify_at(proof, entry, self._node.policy_at)
         target = proof_file(self._proofs, content_id)
         if self._policy.asks_for_witnesses and not logged.witnessed and self._is_witnessed(target, entry):
             return True  # after a rebuild: what is kept says more
@@ -202,7 +207,7 @@ class Witnessing:
 
     def _is_witnessed(self, kept: Path, entry: bytes) -> bool:
         try:
-            return tlog.verify_logged(kept.read_bytes(), entry, self._policy).witnessed
+            return tlog.verify_at(kept.read_bytes(), entry, self._node.policy_at).witnessed
         except (OSError, tlog.LogProofRefused):
             return False
 
@@ -210,11 +215,6 @@ class Witnessing:
         """Return how many messages have no proof yet."""
         with self._node.store.reading() as cursor:
             return int(cursor.execute(SQL["waiting"]).fetchone()[0])
-
-
-@lru_cache(maxsize=1)
-def _read_policy(text: str) -> tlog.Policy:
-    return tlog.read_policy(text.encode())
 
 
 def _forget(cursor: Cursor) -> None:

@@ -65,6 +65,10 @@ class Turns:
         """Turn the worker of `wired`, whose broker is `line`."""
         self._wired, self._line, self._trouble = wired, line, trouble
 
+    def begin(self) -> None:
+        """Be there for commands before the first turn: a node that was killed is asked again at once."""
+        self._wired.worker.live_here()
+
     async def take(self, told: dict[str, Any]) -> dict[str, Any]:
         """Take one turn under the trouble that is told, and return what came of it."""
         before = self._trouble.appended
@@ -124,6 +128,7 @@ def _trouble(node: Node, nodes: Path, now: Callable[[], datetime]) -> Trouble:
 
 async def _turn_by_turn(turns: Turns) -> None:
     loop = asyncio.get_running_loop()
+    turns.begin()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         _say(await turns.take(json.loads(line)["trouble"]))
 

@@ -8,7 +8,7 @@ import pytest
 from casework_situations import MEMBERS, NOW, TABLE, consent, consents, section
 from contracts.examples import ARRIVE
 from referral.casework.consent import Consents
-from referral.casework.disclosure import DisclosureFacts, check_disclosure, owed_to
+from referral.casework.disclosure import DisclosureFacts, check_disclosure, owed_to, sections_showing
 from referral.casework.refusals import (
     AsylumStandsBetween,
     ClassTooHigh,
@@ -280,3 +280,35 @@ def test_a_refusal_names_section_and_agency_and_nothing_else() -> None:
         "This reader has not accepted the case, and before that nothing above P1 reaches it; wait for its answer. "
         "Section family, reader hu-ngo."
     )
+
+
+SHOWING = {
+    STEP_3: {
+        *("background", "child", "continuing_care", "declaration", "dependants", "destination_place", "documents"),
+        *("family", "identity", "narrative", "plan", "safe_contact", "trafficking_profile", "travel_health", "wishes"),
+    },
+    "reintegration-assistance-confirmation": {"care_arrangement"},
+    "clarification-reply": {"answer"},
+    "risk-assessment": {"person_view", "risk_factors"},
+    "travel-itinerary": {"arrival_time", "itinerary", "meeting"},
+    "arrival-confirmation": {"feedback"},
+    "monitoring-report": {"monitoring"},
+}
+
+
+def test_what_shows_the_person_is_above_p1_for_readers_who_accepted_and_whom_a_consent_names() -> None:
+    found = {}
+    for kind in TABLE.kinds:
+        chosen = {line.section: ("hu-fp",) for line in TABLE.carries(kind) if line.section in TABLE.sections}
+        found[kind] = set(sections_showing(TABLE, kind, {}, chosen, FACTS))
+    assert {kind: sections for kind, sections in found.items() if sections} == SHOWING
+
+
+def test_a_section_that_its_sender_alone_keeps_shows_nobody_anything() -> None:
+    assert sections_showing(TABLE, STEP_3, STAY, {"identity": ("be-fp",), "plan": ("hu-fp",)}, FACTS) == ("plan",)
+
+
+def test_a_correction_shows_what_the_message_corrected_shows() -> None:
+    facts = replace(FACTS, corrected=("arrival-confirmation", {"feedback": ("hu-fp",), "arrival": ("hu-fp",)}))
+    chosen = {"feedback": ("hu-fp",), "arrival": ("hu-fp",)}
+    assert sections_showing(TABLE, "correction", {}, chosen, facts) == ("feedback",)

@@ -1,5 +1,6 @@
-"""The rules of domain.md 3.1 that look at one message before it is sent: T1 to T13, K1 to K8, M1 to M8, B1 to B3.
+"""The rules that look at one message before it is sent: T1 to T13, K1 to K8, M1 to M8, B1 to B3, and E1.
 
+All but E1 (evidence.md 4) are those of domain.md 3.1.
 `check(kind, situation)` returns what they find; what that means for the message is decided where it is composed.
 A rule is a small pure function in the file of its letter, listed there with id, severity, source, kinds and a sentence.
 """
@@ -8,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from referral.casework.rules import child, messaging, risk, travel
+from referral.casework.rules import child, evidence, messaging, risk, travel
 from referral.casework.rules.risk import risk_floor
 from referral.casework.rules.rule import Breach, Finding, Rule, Severity
-from referral.casework.rules.situation import Sent, Situation, Voice
+from referral.casework.rules.situation import QuorumSeen, Sent, Situation, Voice
 
-RULES: Final[tuple[Rule, ...]] = (*travel.RULES, *risk.RULES, *messaging.RULES, *child.RULES)
+RULES: Final[tuple[Rule, ...]] = (*travel.RULES, *risk.RULES, *messaging.RULES, *child.RULES, *evidence.RULES)
 
 
 def rules_of(kind: str) -> tuple[Rule, ...]:
@@ -30,6 +31,7 @@ __all__ = [
     "RULES",
     "Breach",
     "Finding",
+    "QuorumSeen",
     "Rule",
     "Sent",
     "Severity",

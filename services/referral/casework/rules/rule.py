@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from referral.casework.rules.kinds import EVERY
 from referral.casework.rules.situation import Situation
+from referral.errors import RuleBroken
 
 
 class Severity(StrEnum):
@@ -46,13 +47,19 @@ class Finding:
 Look = Callable[[Situation], Iterable[Breach]]
 
 
+def always(_situation: Situation) -> bool:
+    """Say that there is something to look at in every message of the rule's kinds."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of domain.md 3.1.
 
     `silent` rules touch what not every member may know (health, danger, asylum): how they were met is never written
     into `guards`, neither passed nor overridden, so that their silence says nothing. `override` is the one coded reason
-    with which two functions may override the block; empty: nobody may.
+    with which two functions may override the block; empty: nobody may. `asks` says whether there is anything to look
+    at: where there is not, nothing is written down either. `refusal` is what a block is refused with.
     """
 
     id: str
@@ -63,13 +70,17 @@ class Rule:
     look: Look
     silent: bool = False
     override: str = ""
+    asks: Callable[[Situation], bool] = always
+    refusal: type[RuleBroken] = RuleBroken
 
     def applies(self, kind: str) -> bool:
         """Whether the rule looks at messages of this kind."""
         return kind in self.kinds or EVERY in self.kinds
 
     def check(self, situation: Situation) -> tuple[Finding, ...]:
-        """Return what the rule finds."""
+        """Return what the rule finds, nothing where there is nothing to look at."""
+        if not self.asks(situation):
+            return ()
         return tuple(
             Finding(self.id, breach.severity or self.severity, self.sentence, breach.detail, breach.strong)
             for breach in self.look(situation)

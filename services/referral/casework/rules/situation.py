@@ -7,6 +7,7 @@ cannot be decided without it says so in its own sentence or keeps quiet, as its 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from contracts.sections import SectionModel
@@ -15,7 +16,7 @@ from contracts.vocabulary import ApprovalDecision, Basis, ItineraryState, Majori
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import date, datetime
+    from datetime import date
 
     from contracts.procedure import Procedure
     from contracts.sections import LocalTime
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from referral.casework.intent import Attestation
 
 NONE: Final = "none"
+A_DAY: Final = timedelta(hours=24)
 Found = TypeVar("Found", bound=SectionModel)
 
 
@@ -44,6 +46,27 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class QuorumSeen:
+    """What this node was shown of its log: `at` is when the policy's quorum last stood over it, None where never.
+
+    `followed` is false where the node has no notary to ask. `stated` is the quorum's own time in POSIX seconds and
+    `size` the number of entries that it stood over: a checkpoint shown again says nothing new.
+    """
+
+    followed: bool = False
+    at: datetime | None = None
+    stated: int = 0
+    size: int = 0
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Say whether the quorum stood less than 24 hours ago; a time a day ahead is a clock's fault and counts not."""
+        return self.at is not None and abs(now - self.at) < A_DAY
+
+
+NOT_FOLLOWED: Final = QuorumSeen()
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """One message about to be sent by `agency` (in `role`, by `function`) at `now`, aware.
 
@@ -58,6 +81,7 @@ class Situation:
     `answers_by`: until when the message that this one answers wanted its answer.
     `opened_at`: when the case began, as far as this agency knows: by then the person had been identified.
     `held_elsewhere`: sections that other agencies have sent or offered, as what every member reads shows.
+    `showing`: the sections about to be sent that show other agencies who the person is. `quorum`: what the log showed.
     """
 
     kind: str
@@ -87,6 +111,8 @@ class Situation:
     answers_by: datetime | None = None
     opened_at: datetime | None = None
     held_elsewhere: frozenset[str] = frozenset()
+    showing: tuple[str, ...] = ()
+    quorum: QuorumSeen = NOT_FOLLOWED
 
     def find(self, model: type[Found]) -> Found | None:
         """Return a section: the one about to be sent, or else the newest one known."""
