@@ -18,6 +18,7 @@ from contracts.refusal import Refusal
 from contracts.sections import read_section
 from contracts.spoken import spoken_reference
 from referral.audit.reads import Read, ReadLog, reads_of
+from referral.casework.case import Case
 from referral.casework.consent import has_ended
 from referral.erasing import erased_cases
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
@@ -28,9 +29,11 @@ from referral.exchange.holdings import open_sections
 from referral.following.arrivals import announced
 from referral.following.clocks import NEAREST
 from referral.following.log_views import log_seen
+from referral.following.log_words import NONE, LogWords
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
 from referral.following.witnessing import SQL as WITNESSING
+from referral.store import Stored
 from referral.store.errors import AggregateWrong
 from referral.turns import Turns
 from referral.vault.errors import CaseErased
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 
     from contracts.content import Section
     from contracts.standing import Standing
-    from referral.casework.case import Case, Entry
+    from referral.casework.case import Entry
     from referral.casework.history import History
     from referral.erasing import ErasedCase
     from referral.following.log_views import LogSeen
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 READ: Final = "readable"
 SHUT: Final = "shut"
 ERASED: Final = "erased"
+REFUSED: Final = "refused"
 BOARD: Final = ("arrival-officer", "arrivals")  # the function and the purpose of who looks at the arrivals
 
 
@@ -101,7 +105,7 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """One message of a case as this node holds it, with its verdict, receipts, proof and sections.
+    """One message of a case as this node holds it, with its verdict, receipts, proof and sections; `log` as in lists.
 
     `signature` is what it is worth by the log's order: `valid`, `undecided` where its key was revoked and the log does
     not hold it, `invalid` where it was logged after that.
@@ -128,13 +132,18 @@ class TimelineItem:
     signature: str
     receipts: list[Told]
     proof: bool
+    log: str
     sections: dict[str, str]
     silences: list[Silent]
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterItem:
-    """One message sent, received or refused, with its receipts and whether its proof is kept."""
+    """One message sent, received or refused, with its receipts, silences about it, and whether its proof is kept.
+
+    `log` is `witnessed` or `logged` by its proof, `waiting` without one, `unlogged` after 24 hours of a notary that was
+    there, `none` for what was refused and where the node has no notary.
+    """
 
     message: str
     case: str
@@ -147,6 +156,8 @@ class RegisterItem:
     reason: str
     receipts: list[Told]
     proof: bool
+    log: str
+    silences: list[Silent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +217,8 @@ class Queries:
 
     def timeline(self, case: str) -> list[TimelineItem]:
         """Return every message of a case, the past of each before it."""
-        history = self.history(case)
-        return [self._item(history, entry) for entry in history.ordered()]
+        history, words = self.history(case), LogWords(self._node, self._proofs)
+        return [self._item(history, entry, words) for entry in history.ordered()]
 
     def register(self, case: str | None = None) -> list[RegisterItem]:
         """Return every message with its receipts and proof, as they came; of one case if it is given."""
@@ -218,7 +229,23 @@ class Queries:
                 rows = cursor.execute(VIEWS["register"]).fetchall()
             else:
                 rows = cursor.execute(VIEWS["register_of_case"], {"case_id": case}).fetchall()
-            return [self._register_item(cursor, row) for row in rows]
+            told = [cursor.execute(VIEWS["receipts"], {"content_id": row[0]}).fetchall() for row in rows]
+        words, silences = LogWords(self._node, self._proofs), self._silences()
+        return [self._register_item(row, said, words, silences) for row, said in zip(rows, told, strict=True)]
+
+    def _silences(self) -> dict[str, list[Silent]]:
+        """Return what was stated of silences, by the message that nobody decided on."""
+        found: dict[str, list[Silent]] = {}
+        position, store = 0, self._node.store
+        while position < store.last_position():
+            page = store.page(position, topics=(Case.SilenceRecorded.TOPIC,))
+            for item in page.items:
+                if isinstance(item, Stored) and isinstance(item.event, Case.SilenceRecorded):
+                    one = item.event
+                    said = Silent(one.agency, one.silent, one.respond_by, one.warned_at)
+                    found.setdefault(one.content_id, []).append(said)
+            position = page.end
+        return found
 
     def arrivals(self, *, principal: str) -> list[ArrivalItem]:
         """Return the journeys that somebody has to meet or look for, by the local time of their place of arrival.
@@ -331,7 +358,7 @@ class Queries:
         self._node.store.save(log, rows=[opened] if tell else [])
         # The read is logged. If we stop here a read is logged that did not happen.
 
-    def _item(self, history: History, entry: Entry) -> TimelineItem:
+    def _item(self, history: History, entry: Entry, words: LogWords) -> TimelineItem:
         content = entry.content
         verdict = history.standing.verdicts.get(content.id)
         told = history.case.receipts.get(content.id, {})
@@ -357,6 +384,7 @@ class Queries:
             signature=self._node.worth(entry.skid, content.id).value,
             receipts=_told((one.agency, one.stage, one.reason, one.at) for one in told.values()),
             proof=proof_file(self._proofs, content.id).exists(),
+            log=words.of(content.id, entry.recorded_at),
             sections=self.sections(history, entry),
             silences=[
                 Silent(one.agency, one.silent, one.respond_by, one.warned_at)
@@ -364,9 +392,10 @@ class Queries:
             ],
         )
 
-    def _register_item(self, cursor: Cursor, row: Any) -> RegisterItem:
+    def _register_item(
+        self, row: Any, receipts: Iterable[Any], words: LogWords, silences: Mapping[str, list[Silent]]
+    ) -> RegisterItem:
         message, case, direction, kind, sender, recipients, sent_at, recorded_at, reason = row
-        receipts = cursor.execute(VIEWS["receipts"], {"content_id": message}).fetchall()
         return RegisterItem(
             message=message,
             case=case,
@@ -379,12 +408,15 @@ class Queries:
             reason=reason,
             receipts=_told((agency, stage, why, _moment(at)) for agency, stage, why, at in receipts),
             proof=proof_file(self._proofs, message).exists(),
+            log=NONE if direction == REFUSED else words.of(message, _moment(recorded_at)),
+            silences=silences.get(message, []),
         )
 
     def _leaves(self, case: str) -> list[RegisterItem]:
         """Return what is left of the messages of a case that was erased whole: their leaves and proofs."""
         with self._node.store.reading() as cursor:
             rows = cursor.execute(WITNESSING["leaves_of_case"], {"case_id": case}).fetchall()
+        words = LogWords(self._node, self._proofs)
         return [
             RegisterItem(
                 message=message,
@@ -398,6 +430,8 @@ class Queries:
                 reason="",
                 receipts=[],
                 proof=proof_file(self._proofs, message).exists(),
+                log=words.of(message, _moment(since)),
+                silences=[],
             )
             for message, since in rows
         ]

@@ -207,11 +207,22 @@ def _told(items: Iterable[TimelineItem]) -> Iterator[str]:
         doubt = "" if item.signature == Verdict.VALID else f", signature {item.signature}"
         yield f"{output.moment(item.sent_at)}  {item.kind}: {item.verdict}{rule}{flags}{doubt}"
         yield f"    from {item.sender} ({item.role}, {item.function}) to {', '.join(item.recipients) or output.NOTHING}"
-        yield f"    message {item.message}{', proof kept' if item.proof else ', no proof yet'}"
+        yield f"    message {item.message}, {_logging(item.log)}"
         yield from (f"    {_receipt(told)}" for told in item.receipts)
         yield from (f"    {_silence(said)}" for said in item.silences)
         if item.sections:
             yield "    sections " + ", ".join(_section(name, state) for name, state in item.sections.items())
+
+
+def _logging(word: str) -> str:
+    """Say what the log says of a message."""
+    words = {
+        "witnessed": "witnessed, proof kept",
+        "logged": "logged, proof kept",
+        "unlogged": "unlogged: no proof for a day",
+        "none": "not logged",
+    }
+    return words.get(word, "no proof yet")
 
 
 def _section(name: str, state: str) -> str:

@@ -95,7 +95,11 @@ def register(
     node: NodeDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every message sent, received or refused, with its receipts and whether its proof is kept.
+    """List every message sent, received or refused, with its receipts, and what the log says of it.
+
+    LOG is witnessed or logged by the proof that is kept, waiting without one, unlogged after 24 hours of a notary that
+    was there, none where nothing is logged. A receipt is late where it came after a refusal or a loss; silent is an
+    agency whose decision did not come, as it was stated and logged.
 
     Example: referral register --case 4K7M2QXP
     """
@@ -106,7 +110,7 @@ def register(
     with reading(asked.folder) as (opened, queries):
         rows = queries.register(None if case is None else named_case(queries, case))
         training = opened.network.training
-    head = ("RECORDED", "", "KIND", "FROM", "TO", "RECEIPTS", "PROOF", "MESSAGE")
+    head = ("RECORDED", "", "KIND", "FROM", "TO", "RECEIPTS", "LOG", "MESSAGE")
     lines = output.table(head, map(_registered, rows), "No message has been sent or received yet.")
     document = RegisterPage(messages=rows).model_dump(mode="json")
     output.answer(document, lines, as_json=asked.as_json, training=training)
@@ -162,17 +166,17 @@ def _sent(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _registered(item: RegisterItem) -> tuple[str, ...]:
-    receipts = ", ".join(f"{told.stage} {told.agency}" for told in item.receipts)
+    receipts = [f"{told.stage} {told.agency}{' late' if told.late else ''}" for told in item.receipts]
+    silent = [f"silent {agency}" for agency in dict.fromkeys(one.silent for one in item.silences)]
     direction = item.direction if not item.reason else f"{item.direction} ({item.reason})"
-    proof = "yes" if item.proof else "no"
     return (
         output.moment(item.recorded_at),
         direction,
         item.kind,
         item.sender,
         ", ".join(item.recipients),
-        receipts,
-        proof,
+        ", ".join(receipts + silent),
+        item.log,
         item.message,
     )
 
