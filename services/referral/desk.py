@@ -28,6 +28,7 @@ from referral.errors import CaseUnknown, ConsentUnknown
 from referral.exchange.holdings import model_of, open_sections
 from referral.exchange.recovery import check_sending
 from referral.resuming import open_waiting, say_copy_is_off
+from referral.room import check_room
 from referral.signing import sign_into
 from referral.store import Command
 from referral.store.errors import AggregateWrong, CommandRepeated, Conflict
@@ -140,6 +141,7 @@ class Desk:
         answered = self._answered(request)
         if answered is not None:
             return Opened(**answered)
+        check_room(self._node)
         salt = self._node.draw(32)
         case = Case.open(case_id(self._node.fingerprint, salt), salt, self._node.now())
         opened = Opened(case.case, spoken_reference(case.case))
@@ -229,9 +231,11 @@ class Desk:
         for left in reversed(range(TRIES)):
             before = self._load(case_name)
             check_sending(self._node, before)
+            intent = meant(before)
+            check_room(self._node, intent)
             case = before.case.twin()
             try:
-                sent = self._sign_all(before, case, with_what_is_due(before, self._node.agency, meant(before)))
+                sent = self._sign_all(before, case, with_what_is_due(before, self._node.agency, intent))
                 return Sent.of(self._save(case, request, asdict(sent)))
             except Conflict:
                 if not left:

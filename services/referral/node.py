@@ -66,6 +66,7 @@ class Node:
     leaf_of: Callable[[str], int | None] = field(default=lambda _content_id: None)
     is_proven: Callable[[int], bool] = field(default=lambda _index: True)
     draw: Callable[[int], bytes] = secrets.token_bytes
+    used: Callable[[], float] = field(default=lambda: 0.0)  # how full its disk is, 0 to 1
     directory: Directory = field(init=False)
     policies: PolicyReplay = field(init=False)
     _histories: dict[str, History] = field(default_factory=dict, repr=False)

@@ -15,6 +15,7 @@ from referral.exchange.embedded import EmbeddedBroker
 from referral.http_client import NotaryClient
 from referral.opening import EMBEDDED, KAFKA, PROOFS_FOLDER, Clock, Settings, machine_clock, open_node, read_root
 from referral.queries import Queries
+from referral.room import used_of
 from referral.worker import Worker
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def make_broker(
 
 def wire(folder: Path, node: Node, broker: Broker, notary: LogClient | None) -> Wired:
     """Put the rooms of an open node together."""
+    node.used = used_of(folder)
     desk = Desk(node)
     proofs = folder / PROOFS_FOLDER
     proofs.mkdir(exist_ok=True, mode=0o700)

@@ -41,6 +41,7 @@ from referral.following.rotation import Rotation
 from referral.following.stated import StatementProofs
 from referral.following.views import MESSAGES, Views
 from referral.following.witnessing import Witnessing
+from referral.room import Room
 from referral.store import Stored, Unreadable
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Worker:
         self._broker = broker
         self._notary = notary
         self.recovering = Recovering(node, proofs.parent)
+        self.room = Room(node)
+        self.paused = False
         self.inbox = Inbox(node, broker)
         self.outbox = Outbox(node, broker)
         self.key_life = EpochKeyLife(node, self.inbox.let_go)
@@ -119,7 +122,8 @@ class Worker:
     async def _work(self) -> int:
         """Do what can be done without the notary."""
         done = self._daily() + self._stepped() + self.recovering.turn()
-        if not self._is_listening():
+        self.paused = not self.room.takes_more()
+        if not self._is_listening() and not self.paused:
             heard, self._listening = self._listening, None
             if heard is not None:
                 await heard
@@ -243,7 +247,7 @@ class Worker:
     async def _rest(self, awake: asyncio.Event, stop: asyncio.Event) -> None:
         """Wait for a command, a record, the end, or the next look at the clock, whatever comes first."""
         if not self._is_listening():
-            listen = _pause(stop, AWAY_SECONDS) if self.broker_away else self._with_broker(self._listen)
+            listen = _pause(stop, AWAY_SECONDS) if self.broker_away or self.paused else self._with_broker(self._listen)
             self._listening = asyncio.ensure_future(listen)
         assert self._listening is not None  # noqa: S101 - it was begun
         told = [asyncio.ensure_future(one.wait()) for one in (awake, stop)]

@@ -10,7 +10,7 @@ import pytest
 from house.checkout import ROOT
 from notary.api import problems as notary_problems
 from notary.config import Settings as NotarySettings
-from referral import worker
+from referral import room, worker
 from referral.api import problems
 from referral.exchange import alarms, answers, certain, deliveries, erasures, inbox, outbox, parking, recovery
 from referral.following import clocks, log_views, mirror, rotation
@@ -70,7 +70,7 @@ def test_every_alarm_is_in_the_reference() -> None:
         *(parking.AGENCY_UNKNOWN, parking.PARKED_ENDING, certain.CLOCK_DOUBTED),
         *(clocks.PARKED_FACT, erasures.UNANSWERED),
         *(worker.BROKER_AWAY, worker.CASE_BEHIND, worker.NOTARY_AWAY, worker.EPOCH_KEYS_ENDING),
-        *(recovery.RECOVERING, recovery.COPY_FOUND),
+        *(recovery.RECOVERING, recovery.COPY_FOUND, room.DISK_FILLING),
     }
     assert known == set(re.findall(r"^\| \[`([a-z-]+)`\]", page("alarms.md"), re.MULTILINE))
 

@@ -49,6 +49,7 @@ STATUS: Final[Mapping[str, int]] = {
     "store-away": 503,
     "store-uncertain": 503,
     "store-in-use": 503,
+    "disk-full": 507,
 }
 
 MEDIA: Final = "application/problem+json"

@@ -43,6 +43,7 @@ ENDS: Final[Mapping[str, str]] = {
     "clock-doubted": "when clock, broker and notary agree",
     "clock-failed": "when it could be done",
     "copy-found": "when two people have said that the copy is off",
+    "disk-filling": "when there is room again",
     "departure-unreported": "with the report of the departure, another itinerary or its cancellation",
     "epoch-keys-ending": "when the directory holds keys for later days",
     "equal-sets-unequal-standing": "when both standings are equal",
