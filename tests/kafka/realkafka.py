@@ -1,4 +1,4 @@
-"""A real one-node Kafka on the loopback address, started from the files in deploy/kafka and the jars of pom.xml.
+"""A real Kafka of one or three nodes on the loopback address, from the files in deploy/kafka and the jars of pom.xml.
 
 Broken on purpose where a test asks for it: killed, frozen, rolled back to an earlier state, wiped.
 """
@@ -16,6 +16,7 @@ import socket
 import subprocess
 import time
 import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,24 +98,45 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-class RealKafka:
-    """One broker in `home`: TLS with SCRAM `users` (name to password) and client certificates, or `plaintext`."""
+@dataclass(frozen=True)
+class Seat:
+    """The place of a node among several: its number, the port of its controller, and what all of them share."""
 
-    def __init__(self, home: Path, users: dict[str, str], *, plaintext: bool = False) -> None:
+    number: int
+    controller: int
+    voters: str
+    cluster: str
+    authority: Authority
+
+
+class RealKafka:
+    """One broker in `home`: TLS with SCRAM `users` (name to password) and client certificates, or `plaintext`.
+
+    With a `seat` it is one of several nodes.
+    """
+
+    def __init__(self, home: Path, users: dict[str, str], *, plaintext: bool = False, seat: Seat | None = None) -> None:
         self.home = home
+        self._seat = seat
         self.users = users
         self.plaintext = plaintext
         self._jars = jars()
         self._broker: subprocess.Popen[bytes] | None = None
-        self._cluster = _cluster_id()
-        self.port, self.certificate_port, controller = free_ports(3)
-        self.authority = Authority(home / "tls")
+        self._cluster = seat.cluster if seat else _cluster_id()
+        self.port, self.certificate_port, drawn = free_ports(3)
+        controller = seat.controller if seat else drawn
+        self.authority = seat.authority if seat else Authority(home / "tls")
         base = DEPLOY / ("loopback.properties" if plaintext else "broker.properties")
         own = self._loopback(controller) if plaintext else self._secured(controller)
         own["log.dirs"] = str(home / "data")
-        own["controller.quorum.bootstrap.servers"] = f"localhost:{controller}"
-        lines = "\n".join(f"{name}={value}" for name, value in own.items())
-        (home / "server.properties").write_text(f"{base.read_text()}\n{lines}\n")
+        texts = [base.read_text()]
+        if seat:
+            texts.append((DEPLOY / "three-nodes.properties").read_text())
+            own |= {"node.id": str(seat.number), "controller.quorum.voters": seat.voters}
+        else:
+            own["controller.quorum.bootstrap.servers"] = f"localhost:{controller}"
+        texts += [f"{name}={value}" for name, value in own.items()]
+        (home / "server.properties").write_text("\n".join(texts) + "\n")
 
     def _loopback(self, controller: int) -> dict[str, str]:
         listeners = f"LOOPBACK://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}"
@@ -125,9 +147,14 @@ class RealKafka:
         return {
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
             "advertised.listeners": ",".join(f"{name}://localhost:{port}" for name, port in ports.items()),
-            "ssl.keystore.location": str(self.authority.issue("broker", server=True)),
+            "ssl.keystore.location": str(self._certificate()),
             "ssl.truststore.location": str(self.authority.pem),
         }
+
+    def _certificate(self) -> Path:
+        """Return key and certificate of this node: every node is the user `broker`, so each in a file of its own."""
+        issued = self.authority.issue("broker", server=True)
+        return issued.rename(self.home / "broker.pem")
 
     def _java(self, heap: str, *command: str) -> list[str]:
         return [
@@ -143,7 +170,8 @@ class RealKafka:
             for name, password in ({} if self.plaintext else self.users).items()
             for part in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
         ]
-        tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", self._cluster, "-c", "server.properties"]
+        alone = [] if self._seat else ["--standalone"]
+        tool = ["kafka.tools.StorageTool", "format", *alone, "-t", self._cluster, "-c", "server.properties"]
         command = self._java("96m", *tool, *users)
         run = subprocess.run(command, cwd=self.home, capture_output=True, text=True, timeout=60, check=False)
         if run.returncode:
@@ -151,6 +179,11 @@ class RealKafka:
 
     def start(self) -> None:
         """Start the broker and return when clients can use it: it opens their listener only then."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start the broker's process."""
         command = self._java("128m", "kafka.Kafka", "server.properties")
         with (self.home / "broker.log").open("ab") as log:
             self._broker = subprocess.Popen(
@@ -161,15 +194,25 @@ class RealKafka:
                 stderr=log,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads of ours are between fork and exec here
             )
+
+    def wait_until_ready(self) -> None:
+        """Return when the broker has opened its listener for clients."""
         until = time.monotonic() + READY
         while time.monotonic() < until:
-            if self._broker.poll() is not None:
-                raise RuntimeError(f"The broker ended: {(self.home / 'broker.log').read_text()[-2000:]}")
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
+            if self.ready():
                 return
             time.sleep(0.05)
         self.stop()
         raise TimeoutError("The broker was not ready in time.")
+
+    def ready(self) -> bool:
+        """Say whether clients can use the broker, or raise what it said when it ended."""
+        assert self._broker is not None
+        if self._broker.poll() is not None:
+            raise RuntimeError(f"The broker ended: {(self.home / 'broker.log').read_text()[-2000:]}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
+            return True
+        return False
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the broker by its own process id: SIGTERM flushes, SIGKILL is a crash."""
@@ -271,6 +314,50 @@ class RealKafka:
                 "log_level": "0",
             }
         )
+
+
+class RealCluster:
+    """Three brokers of one cluster in `home`, each started from deploy/kafka with its own ports and folders."""
+
+    def __init__(self, home: Path, users: dict[str, str]) -> None:
+        ports = free_ports(3)
+        voters = ",".join(f"{number}@localhost:{port}" for number, port in enumerate(ports, 1))
+        authority, cluster = Authority(home / "tls"), _cluster_id()
+        self.nodes: list[RealKafka] = []
+        for number, port in enumerate(ports, 1):
+            (home / str(number)).mkdir()
+            seat = Seat(number, port, voters, cluster, authority)
+            self.nodes.append(RealKafka(home / str(number), users, seat=seat))
+
+    def format(self) -> None:
+        """Make empty data folders and the SCRAM users in them."""
+        for node in self.nodes:
+            node.format()
+
+    def start(self) -> None:
+        """Start all of them at once and return when each takes clients."""
+        self.launch()
+        for node in self.nodes:
+            node.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start the processes of all of them."""
+        for node in self.nodes:
+            node.launch()
+
+    def ready(self) -> bool:
+        """Say whether each takes clients."""
+        return all(node.ready() for node in self.nodes)
+
+    def kill(self) -> None:
+        """Crash all of them."""
+        for node in self.nodes:
+            node.kill()
+
+    def settings(self, user: str = "admin", patience: float = PATIENCE) -> KafkaSettings:
+        """Return the settings with which `user` logs in by password, at whichever node answers."""
+        each = [node.settings(user, patience) for node in self.nodes]
+        return replace(each[0], bootstrap=",".join(one.bootstrap for one in each))
 
 
 def _right(user: str, operation: AclOperation, topic: str) -> tuple[Any, ...]:

@@ -94,7 +94,8 @@ def provision(
 
     Each agency writes to its partners' inboxes and reads its own. Passwords of new users are drawn, written to files
     and never shown; hand each to its agency. What is there already stays; run again after each step of the directory.
-    The directory is that of the log as the node follows it, or of the root file alone.
+    The directory is that of the log as the node follows it, or of the root file alone. Where the root file names no
+    authority, on a Kafka of this machine, nobody logs in, and inboxes are all there is to make.
 
     Example: referral broker provision --node be-fp --password-file admin.password --secrets broker-users
     """

@@ -16,7 +16,7 @@ from referral.cli.folder import unlock
 from referral.errors import ReferralRefusal, SettingsRefused
 from referral.exchange import kafka_login
 from referral.exchange.access import Difference, Kind, Right, Wanted, differences, wanted
-from referral.exchange.kafka_settings import KafkaSettings, KafkaSettingsRefused, MutualTls, Scram
+from referral.exchange.kafka_settings import KafkaSettings, KafkaSettingsRefused, LoopbackPlaintext, MutualTls, Scram
 from referral.opening import KAFKA, Settings, machine_clock, open_outsider, read_root
 
 if TYPE_CHECKING:
@@ -53,8 +53,10 @@ class Way:
     def settings(self, brokers: Brokers) -> KafkaSettings:
         """Return how the operator logs in, or raise a refusal that says what is missing."""
         where = self.bootstrap or ",".join(brokers.addresses)
-        if not where or brokers.ca is None:
-            raise KafkaSettingsRefused("The root file names no brokers and their authority, so none is trusted.")
+        if not where:
+            raise KafkaSettingsRefused("The root file names no brokers; say where they are: `--bootstrap`.")
+        if brokers.ca is None:
+            return KafkaSettings(where, LoopbackPlaintext())
         if self.certificate is not None and self.key is not None:
             kafka_login.check_private(self.key)
             return KafkaSettings(where, MutualTls(brokers.ca, self.certificate, self.key))
@@ -142,7 +144,7 @@ def check(asked: Call, way: Way, rule: Rule) -> None:
     """Print in what the broker differs."""
     network, directory = _known(asked, way)
     operator = _operator(way, network)
-    must = _must(directory, way, rule)
+    must = _must(network, directory, way, rule)
     found = Standing(network.training, asyncio.run(_left(operator, must)))
     output.report(found, as_json=asked.as_json, training=network.training)
 
@@ -150,7 +152,7 @@ def check(asked: Call, way: Way, rule: Rule) -> None:
 def provision(asked: Call, way: Way, rule: Rule, wish: Wish) -> None:
     """Put right what can be, and print what was done and what is left."""
     network, directory = _known(asked, way)
-    must = _must(directory, way, rule)
+    must = _must(network, directory, way, rule)
     strangers = wish.new_passwords - must.users
     if strangers:
         raise Misused("`--new-password` names an active agency that logs in by password.")
@@ -234,9 +236,12 @@ def _operator(way: Way, network: Network) -> Operator:
     return Connected(way.settings(network.brokers))
 
 
-def _must(directory: Directory, way: Way, rule: Rule) -> Wanted:
+def _must(network: Network, directory: Directory, way: Way, rule: Rule) -> Wanted:
     operators = rule.operators | {way.user}
-    return wanted(directory, rule.by_certificate, operators, replicas=rule.replicas, in_sync=rule.in_sync)
+    must = wanted(directory, rule.by_certificate, operators, replicas=rule.replicas, in_sync=rule.in_sync)
+    if network.brokers.ca is not None:
+        return must
+    return replace(must, users=frozenset(), rights=frozenset(), loopback=True)
 
 
 def _known(asked: Call, way: Way) -> tuple[Network, Directory]:
