@@ -1,7 +1,7 @@
-"""How many messages of a case are overtaken, for who watches a node: counted here, because a standing is too dear to fold
-each time that somebody looks.
+"""How many messages of a case are overtaken, for who watches a node.
 
-Rows hold the case's id and a number. They are disposable, like those of the views.
+It is counted as messages come, because a standing is too dear to fold each time that somebody looks. Rows hold the
+case's id and a number, and are disposable like those of the views.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kafka.realkafka import RealKafka
     from referral.play.journey import Journey
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = [pytest.mark.slow, pytest.mark.checkout, pytest.mark.xdist_group("processes")]
 
 MOST_REASONS = 6
 DASHBOARDS = ROOT / "deploy" / "grafana"
