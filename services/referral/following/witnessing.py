@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SQL: Final = statements("referral.following", "witnessing.sql")
 TOPICS: Final = (Case.MessageSent.TOPIC, Case.MessageReceived.TOPIC)
 BATCH: Final = 512
+BATCHES: Final = 64  # submissions of one turn
 PATIENCE: Final = timedelta(days=1)  # until a recipient submits what its author has not
 WITNESSED: Final = "v1/witnessed"
 
@@ -73,11 +74,19 @@ class Witnessing:
                 cursor.execute(SQL["add_message"], row | {"since": seconds(stored.event.timestamp)})
 
     async def turn(self) -> int:
-        """Submit one batch and make the proofs that can be made; a notary that is away is tried again by the caller."""
+        """Submit what waits and make a batch of proofs; a notary that is away is tried again by the caller.
+
+        After an outage all is submitted before the first proof: an entry says since when a message was.
+        """
         if self._client is None:
             return 0
-        done = await self._submit(self._client) + await self._prove(self._client)
-        return done + await self._witness(self._client)
+        done = 0
+        for _ in range(BATCHES):
+            submitted = await self._submit(self._client)
+            done += submitted
+            if submitted < BATCH:
+                break
+        return done + await self._prove(self._client) + await self._witness(self._client)
 
     async def _submit(self, client: LogClient) -> int:
         with self._node.store.reading() as cursor:
