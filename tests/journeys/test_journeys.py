@@ -35,6 +35,7 @@ def test_all_the_stories_are_there() -> None:
         "late-member",
         "member-leaves",
         "node-killed",
+        "notary-away",
         "offer-renewed",
         "story-01-direct-flight",
         "story-02-saturday-night",
