@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from contracts.refusal import Refusal
+from contracts.signing import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
     from datetime import datetime
 
     from contracts.statements import Capabilities
@@ -91,6 +93,11 @@ class StatedKey:
     key: bytes
     since: datetime
     index: int = ROOT
+
+
+def in_force(key: StatedKey, agencies: Mapping[str, Agency], refused: Container[str]) -> bool:
+    """Return whether a signing key may be relied on: neither it nor its agency is suspended or revoked."""
+    return fingerprint(key.key) not in refused and agencies[key.agency].active
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from contracts.directory import rules
-from contracts.directory.agency import ROOT, UnknownAgency
+from contracts.directory.agency import ROOT, UnknownAgency, in_force
 from contracts.directory.state import State
 from contracts.signing import SigningKey, UnknownKey, Verdict, fingerprint
 from contracts.statements import StatementRefused
@@ -98,7 +98,7 @@ class Directory:
 
     def in_force(self, key: StatedKey) -> bool:
         """Return whether a signing key may be relied on: neither it nor its agency is suspended or revoked."""
-        return fingerprint(key.key) not in self.refused and self.agencies[key.agency].active
+        return in_force(key, self.agencies, self.refused)
 
     def doubts(self, skid: str) -> bool:
         """Return whether the log's order decides about signatures under this key statement, or raise `UnknownKey`."""

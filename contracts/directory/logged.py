@@ -64,11 +64,11 @@ class LogReplay:
     @property
     def taken(self) -> tuple[tuple[int, bytes], ...]:
         """Return every statement of the log that was taken, refused ones too."""
-        return self.taken_after(0)
+        return tuple(self._taken)
 
-    def taken_after(self, many: int) -> tuple[tuple[int, bytes], ...]:
-        """Return the same without the first so many."""
-        return tuple(self._taken[many:])
+    def taken_after(self, many: int, most: int | None = None) -> tuple[tuple[int, bytes], ...]:
+        """Return the same behind the first so many; at most so many, if it is given."""
+        return tuple(self._taken[many:] if most is None else self._taken[many : many + most])
 
     def ride(self, index: int, raw: bytes) -> None:
         """Let a statement count that came in an envelope, until the log brings it; or raise `StatementRefused`."""

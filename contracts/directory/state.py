@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from contracts.signing import fingerprint
+from contracts.directory.agency import in_force
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,4 +31,4 @@ class State:
 
     def in_force(self, key: StatedKey) -> bool:
         """Return whether a signing key may be relied on: neither it nor its agency is suspended or revoked."""
-        return fingerprint(key.key) not in self.refused and self.agencies[key.agency].active
+        return in_force(key, self.agencies, self.refused)

@@ -35,7 +35,7 @@ class StatementProofs:
         if self._client is None:
             return 0
         written = 0
-        for index, entry in self._node.replay.taken[self._kept :][:AT_ONCE]:
+        for index, entry in self._node.replay.taken_after(self._kept, AT_ONCE):
             target = statement_proof_file(self._proofs, index)
             if not target.is_file():
                 proof = await prove_entry(self._node, self._client, index, entry)
