@@ -15,6 +15,8 @@ from journeys_over_http import Errand
 from newcomers import codes, first_message, run, serving
 from processes import Running, found, proven, running, stored_by, timeline, until
 from referral.exchange.alarms import RUNBOOKS
+from referral.opening import KEY_FILE, open_node
+from referral.vault import KeyFile
 
 if TYPE_CHECKING:
     from kafka.realkafka import RealKafka
@@ -113,6 +115,16 @@ def test_an_agency_whose_passphrase_is_lost_comes_back_under_another_id_and_is_w
             assert codes(nodes["ro-shelter"]) == []
 
 
+def suspended(folder: Path, agency: str) -> bool:
+    """Say whether a node's directory has an agency as suspended."""
+    node = open_node(folder, KeyFile(folder / KEY_FILE), reader=True)
+    try:
+        return node.directory.agencies[agency].suspended
+    finally:
+        node.store.close()
+        node.vault.close()
+
+
 def test_a_partner_that_died_is_suspended_and_what_is_for_it_waits(tmp_path: Path) -> None:
     with network(tmp_path) as digest:
         joined(tmp_path, digest)
@@ -120,10 +132,12 @@ def test_a_partner_that_died_is_suspended_and_what_is_for_it_waits(tmp_path: Pat
             case, _ = first_message(nodes["be-fp"], "ro-ngo")
             (suspend,) = lines("agency-gone", 0)
             done(tmp_path, [suspend])
-            nodes["be-fp"].stop()
-            nodes["be-fp"].start()
+            until(lambda: suspended(tmp_path / "be-fp", "ro-ngo"), "the node has read that it is suspended")
+            path = f"/v1/cases/{case}/messages/request-withdrawal"
+            sent = nodes["be-fp"].post(path, {"act": {"reason": "other"}}, "withdrawal")["message"]
             until(lambda: "no-epoch-key" in codes(nodes["be-fp"]), "a person is told that it cannot be written to")
-            assert stored_by(timeline(nodes["be-fp"], case)[-1]) == set()
+            (waits,) = [one for one in timeline(nodes["be-fp"], case) if one["message"] == sent]
+            assert stored_by(waits) == set()
 
 
 @pytest.mark.kafka
