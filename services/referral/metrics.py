@@ -10,7 +10,6 @@ port of these figures is the operator's own (docs/howto/watch-a-node.md).
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +22,7 @@ from referral import __version__
 from referral.exchange.certificates import certificates
 from referral.exchange.deliveries import seconds
 from referral.following.rotation import SIGNING_LIFE
+from referral.room import used_of
 from referral.store import statements
 from referral.store.positions import SQL as POSITIONS
 
@@ -106,8 +106,7 @@ class NodeFigures(Collector):
         yield from self._neighbours()
         yield from self._keys(now)
         yield self._certificates(now)
-        usage = shutil.disk_usage(self._folder)
-        used = 1 - usage.free / usage.total
+        used = used_of(self._folder)()
         yield _one("referral_disk_used_ratio", "How full the disk of the node's folder is, 0 to 1.", used)
 
     def _neighbours(self) -> Iterator[Metric]:
@@ -140,7 +139,6 @@ class NodeFigures(Collector):
             return
         left = (node.directory.signing[skid].since + SIGNING_LIFE - now).total_seconds() / A_DAY
         yield _one("referral_signing_key_days", "Days until our signing key is 90 days old.", left)
-
 
     def _certificates(self, now: datetime) -> Metric:
         found = {

@@ -31,6 +31,7 @@ from referral.joining import news
 from referral.metrics import SQL as COUNTS
 from referral.opening import KEY_FILE, VAULT_FOLDER, Settings, machine_clock, open_node, read_root
 from referral.queries import Queries
+from referral.room import PAUSE, REFUSE, WARN, used_of
 from referral.store.errors import StoreInUse
 from referral.store.positions import SQL as POSITIONS
 from referral.store.sqlite import WriterLock, check_library
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
     from referral.wiring import Wired
 
 FULL: Final = (  # reliability.md 6: how full the disk is, and what a node does then
-    (0.95, "make room now: reading the inbox stops"),
-    (0.9, "make room now: commands that are not urgent are refused"),
-    (0.8, "make room before it is full"),
+    (PAUSE, "make room now: reading the inbox stops"),
+    (REFUSE, "make room now: commands that are not urgent are refused"),
+    (WARN, "make room before it is full"),
 )
 FAR_BEHIND: Final = 500  # events that a list has not passed while its node runs: a page
 PATIENCE: Final = timedelta(days=1)  # by then a partner that is there has answered
@@ -119,9 +120,8 @@ def _files(folder: Path) -> Iterator[Check]:
         yield Check("files", True, "secrets are readable by their owner alone")
     yield from _folders(folder)
     with suppress(OSError):
-        usage = shutil.disk_usage(folder)
-        used = 1 - usage.free / usage.total
-        sentence = f"{used:.0%} full, {usage.free // 2**20} MiB free"
+        used = used_of(folder)()
+        sentence = f"{used:.0%} full, {shutil.disk_usage(folder).free // 2**20} MiB free"
         do = next((what for limit, what in FULL if used >= limit), "")
         yield Check("disk", not do, sentence, do)
 

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,21 +17,12 @@ if TYPE_CHECKING:
     from cli_shell import Shell
 
 
-class Usage(NamedTuple):
-    """A disk as `shutil.disk_usage` tells it."""
-
-    total: int
-    used: int
-    free: int
-
-
 @pytest.fixture(autouse=True)
 def disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Give a disk of a test's own, half full: this machine's may be full."""
 
     def fill(percent: int) -> None:
-        usage = Usage(100 << 30, percent << 30, (100 - percent) << 30)
-        monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+        monkeypatch.setattr(examination, "used_of", lambda _folder: lambda: percent / 100)
 
     fill(50)
     return fill
