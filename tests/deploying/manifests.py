@@ -57,7 +57,7 @@ def images() -> dict[str, Image]:
         elif word == "ENV":
             image.environment |= dict(pair.split("=", 1) for pair in shlex.split(rest))
         elif word == "EXPOSE":
-            image.ports.append(int(rest))
+            image.ports += [int(one) for one in rest.split()]
         elif word == "VOLUME":
             image.volumes += json.loads(rest)
         elif word == "USER":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +10,6 @@ import typer
 
 from deploying.manifests import DEPLOY, UNITS, commands, images, manifests, option, pods, port, read_yaml, unit
 from house.checkout import ROOT
-from notary.api.app import routes as notary_routes
 from notary.cli import app as notary_app
 from notary.config import Settings as NotarySettings
 from referral.cli.call import Asked
@@ -42,11 +40,9 @@ def known_variables() -> set[str]:
 
 
 def paths_of(program: str) -> set[str]:
-    """Return the paths that a program answers."""
-    if program == "notary":
-        return {getattr(route, "path", "") for route in notary_routes.routes}
-    openapi = json.loads((ROOT / "contracts" / "schema" / "openapi.json").read_text(encoding="utf-8"))
-    return set(openapi["paths"])
+    """Return the paths that the admin port of a program answers."""
+    text = (ROOT / "services" / program / "api" / "admin.py").read_text(encoding="utf-8")
+    return {path for path in ("/livez", "/readyz", "/metrics") if f'"{path}"' in text}
 
 
 def test_every_command_is_one_that_its_program_takes(python: Path) -> None:
@@ -75,14 +71,12 @@ def test_compose_gives_our_services_no_variable_but_known_ones(python: Path) -> 
 @pytest.mark.parametrize("name", ["node", "notary"])
 def test_an_image_listens_where_everything_around_it_looks(name: str, python: Path) -> None:
     image, found = images()[name], commands(python)
-    program = image.entrypoint[0]
-    listens = port(found[f"Dockerfile {name}"])
-    assert image.ports == [listens]
+    where = (f"Dockerfile {name}", f"kubernetes landfall-{name}", f"landfall-{name}.service")
+    ((listens, watched),) = {(port(found[one]), port(found[one], "--admin")) for one in where}
+    assert image.ports == [listens, watched]
     asked = re.search(r"127\.0\.0\.1:(\d+)(/\w+)", image.health)
     assert asked
-    assert (int(asked[1]), asked[2] in paths_of(program)) == (listens, True)
-    assert port(found[f"kubernetes landfall-{name}"]) == listens
-    assert port(found[f"landfall-{name}.service"]) == listens
+    assert (int(asked[1]), asked[2] in paths_of(image.entrypoint[0])) == (watched, True)
     published = read_yaml(python, DEPLOY / "compose.yaml")[0][0]["services"][name]["ports"]
     assert published == [f"127.0.0.1:{listens}:{listens}"]
 
@@ -91,21 +85,22 @@ def test_an_image_listens_where_everything_around_it_looks(name: str, python: Pa
 def test_a_pod_is_probed_and_reached_at_ports_and_paths_that_it_has(name: str, python: Path) -> None:
     everything = manifests(python)
     (box,) = pods(python)[f"landfall-{name}"]["containers"]
-    listens = port(commands(python)[f"kubernetes landfall-{name}"])
-    assert [one["containerPort"] for one in box["ports"]] == [listens]
-    named = {one["name"] for one in box["ports"]}
+    command = commands(python)[f"kubernetes landfall-{name}"]
+    listens, watched = port(command), port(command, "--admin")
+    named = {one["name"]: one["containerPort"] for one in box["ports"]}
+    assert sorted(named.values()) == [listens, watched]
     probes = [box[kind]["httpGet"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")]
-    assert {one["port"] for one in probes} <= named
+    assert {named[one["port"]] for one in probes} == {watched}
     assert {one["path"] for one in probes} <= paths_of(images()[name].entrypoint[0])
     (service,) = [
         one for one in everything if one["kind"] == "Service" and one["metadata"]["name"] == f"landfall-{name}"
     ]
-    assert {one["targetPort"] for one in service["spec"]["ports"]} <= named
+    assert {one["targetPort"] for one in service["spec"]["ports"]} <= set(named)
     (policy,) = [
         one for one in everything if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == f"landfall-{name}"
     ]
     reached = {one["port"] for rule in policy["spec"]["ingress"] for one in rule["ports"]}
-    assert reached == {listens}
+    assert reached == {listens, watched}
 
 
 def test_everything_is_shut_off_but_for_what_a_policy_opens(python: Path) -> None:
