@@ -188,7 +188,7 @@ def _missing(node: Node) -> list[date]:
     if not node.me.active or node.own.waiting(node.directory):
         return []
     today = node.now().astimezone(UTC).date()
-    known = set(node.directory.epoch_days(node.agency))
+    known = set(node.directory.epoch_days(node.agency)) & set(node.vault.epoch_days())  # a node made anew has none
     return [day for day in days_from(today - YESTERDAY, today + AHEAD + AT_ONCE) if day not in known]
 
 

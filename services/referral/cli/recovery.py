@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path  # noqa: TC003 - options are typed by it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -130,6 +132,50 @@ def give_up(
         lines = ["The vault opens everything; nothing is given up."]
     elif not dry_run:
         lines.append(f"{lost.receipts} times a sender hears that a message was lost, and sends it again")
+    output.answer(document, lines, as_json=asked.as_json)
+
+
+@commands.command("rebuild")
+def rebuild(
+    context: typer.Context,
+    *,
+    network: Annotated[Path, typer.Option(metavar="FILE", help="The network's root file.")],
+    digest: Annotated[str, typer.Option(help="Its digest, as a partner says it over another way.")],
+    agency: Annotated[str, typer.Option(metavar="AGENCY", help="The agency's id, such as be-fp.")],
+    identity_key: Annotated[Path, typer.Option(metavar="FILE", help="The identity key, kept apart from the node.")],
+    erased: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The register of what was erased, if it is left.")
+    ] = None,
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Lock the vault by one, not by a key file.")] = False,
+    node: NodeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a node anew where nothing is left but its identity key: no backup, no vault, no store.
+
+    The identity key states a new signing key in the log. Go on with `referral join finish` and `referral up`; partners
+    then give back what they hold of the cases that both are in, sealed anew.
+
+    Example: referral recovery rebuild --network network.json --digest DIGEST --agency be-fp
+    --identity-key identity.key --node be-fp
+    """
+    asked = call(context, node, as_json)
+    from referral.cli import making  # noqa: PLC0415 - loaded when it is asked for
+    from referral.opening import Settings, machine_clock  # noqa: PLC0415 - the same
+    from referral.rebuilding import Rebuilding, begin, state  # noqa: PLC0415 - the same
+    from referral.vault import KeyFile, Passphrase  # noqa: PLC0415 - the same
+    from referral.wiring import notary_client  # noqa: PLC0415 - the same
+
+    locked = Passphrase.kind if passphrase else KeyFile.kind
+    settings = Settings(agency, locked, erased="" if erased is None else str(erased.resolve()))
+    wish = Rebuilding(network, digest, asked.folder, settings, identity_key)
+    opener = begin(wish, lambda: making.new_unlock(settings, asked.folder), machine_clock)
+    found = asyncio.run(state(wish, opener, machine_clock, notary_client))
+    document = {"agency": agency, "fingerprint": found.fingerprint, "statement": found.statement}
+    lines = [
+        f"node        {asked.folder} of {agency}, empty, under the identity key {found.fingerprint}",
+        f"statement   {found.statement}: a new signing key, in the log",
+        f"next        referral join finish --node {asked.folder}, then referral up --node {asked.folder}",
+    ]
     output.answer(document, lines, as_json=asked.as_json)
 
 

@@ -59,7 +59,7 @@ ENDS: Final[Mapping[str, str]] = {
     "notary-away": "when the notary answers",
     "parked-ending": "when the envelope was judged or let go",
     "parked-fact": "when what is held names its sender, or its content is stored",
-    "recovering": "when every case was compared with its partners, and a day has passed",
+    "recovering": "when every case was compared with its partners, and three days have passed",
     "seen-unproven": "when the agency names a checkpoint that the log here holds",
     "signing-key-ending": "when a new key is stated",
     "voice-silent": "with the word of its owner or of who takes it over, or with the closure of the case",

@@ -88,9 +88,18 @@ class Gaps:
                 correspondence.owe(cursor, agency, correspondence.GAP_REQUEST, subject, now)
 
     def _whom(self, history: History, named: set[str], asked: int) -> Iterable[str]:
-        """Return whom to ask: first those who named the id, later every member too."""
+        """Return whom to ask: first those who named the id, later every member too.
+
+        Where only we named it, and a lost root tells no members: whoever the messages held went to or came from.
+        """
         members = history.standing.members() if asked or not named else ()
-        return sorted({*named, *members} - {self._node.agency})
+        others = {*named, *members} - {self._node.agency}
+        return sorted(others or _everybody(history) - {self._node.agency})
+
+
+def _everybody(history: History) -> set[str]:
+    contents = [entry.content for entry in history.case.entries.values()]
+    return {one.sender for one in contents} | {to.agency for one in contents for to in one.audience}
 
 
 def _namers(history: History, ids: Collection[str]) -> dict[str, set[str]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from referral.node import Node
 
 RESTORED: Final = "restored.json"
+LASTS: Final = timedelta(days=3)  # by then every partner that is there has named all cases, in its daily round
 ASK_AGAIN: Final = timedelta(minutes=15)
 MINUTE: Final = timedelta(minutes=1)
 BACKUP: Final = "backup"
@@ -47,8 +48,9 @@ class Recovering:
         file = self._folder / RESTORED
         if file.is_file():
             said = json.loads(file.read_text(encoding="utf-8"))
+            made_at = said["backup_made_at"]  # none where there was no backup: everything was lost
             with self._node.store.transaction() as cursor:
-                begin(cursor, BACKUP, self._node.now(), instant(said["backup_made_at"]))
+                begin(cursor, BACKUP, self._node.now(), None if made_at is None else instant(made_at))
             # It stands in the store. If we stop here it begins once more.
             file.unlink()
         ahead = _newest_anchor(self._folder / ANCHORS)
@@ -69,7 +71,7 @@ class Recovering:
         if begun is None or asked_at <= seconds(now) < asked_at + int(ASK_AGAIN.total_seconds()):
             return 0
         waits = list(waiting_cases(self._node))
-        if not waits and now >= begun.patience_ends:
+        if not waits and now >= begun.since + LASTS:
             self._end(now)
             return 1
         with self._node.store.transaction() as cursor:

@@ -88,7 +88,7 @@ async def test_yesterdays_backup_sends_nothing_in_a_case_until_its_partner_has_a
         await it.settle()
         assert len(it.digests(case)) == 1
         assert replay(hu.node).ok
-        await it.pass_time(timedelta(hours=25))
+        await it.pass_time(timedelta(hours=72))
         assert state(hu) is None
         assert RECOVERING not in alarms(hu)
 
@@ -223,7 +223,7 @@ async def test_a_store_put_back_by_hand_is_found_by_its_own_anchor(tmp_path: Pat
         assert begun is not None
         assert begun.why == "anchor"
         await it.settle()
-        await it.pass_time(timedelta(hours=25))
+        await it.pass_time(timedelta(hours=73))
         assert state(be) is None
         await be.close()
         it.nodes["be-fp"] = started(it, "be-fp")
