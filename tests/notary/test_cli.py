@@ -140,7 +140,8 @@ def test_a_log_without_witnesses_says_at_its_start_what_it_cannot_notice(
 ) -> None:
     with program(log, root_file(tmp_path, log), tmp_path / "clock"):
         pass
-    assert "Nobody witnesses this log" in capfd.readouterr().err
+    first = json.loads(capfd.readouterr().err.splitlines()[0])
+    assert (first["event"], first["level"]) == ("not-witnessed", "warning")
 
 
 def test_a_log_is_copied_checked_and_looked_at(log: Path, tmp_path: Path) -> None:

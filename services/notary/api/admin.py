@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from notary.api.app import livez, readyz
+from notary.api.problems import NO_TELEMETRY
 from notary.metrics import NotaryFigures, exposition
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def make_admin(notary: Notary, registry: CollectorRegistry) -> FastAPI:
     """Return what the admin port of a notary serves; `registry` takes its figures."""
     release = version("landfall")
     registry.register(NotaryFigures(notary.log, notary.sequencer, notary.cosigning, notary.now, release))
-    app = FastAPI(title="Landfall notary, for its operator", version=release, openapi_url=None)
+    app = FastAPI(title="Landfall notary, for its operator", version=release, openapi_url=None, telemetry=NO_TELEMETRY)
     app.state.notary, app.state.registry = notary, registry
     app.include_router(routes)
     return app

@@ -25,7 +25,7 @@ from contracts.encoding import parse, unb64
 from contracts.refusal import FormatRefused, Refusal
 from notary.agencies import is_statement
 from notary.api import witnessing
-from notary.api.problems import BodyTooLarge, EntryCountRefused, answer_refusals
+from notary.api.problems import NO_TELEMETRY, BodyTooLarge, EntryCountRefused, answer_refusals
 from notary.cosigning import Cosigning
 from notary.errors import NotFound
 from notary.http_client import WitnessClient
@@ -99,7 +99,13 @@ def make_app(notary: Notary) -> FastAPI:
         async with notary.sequencer.running(), notary.cosigning.running():
             yield
 
-    app = FastAPI(title="Landfall notary", version=version("landfall"), lifespan=lifespan, openapi_url=None)
+    app = FastAPI(
+        title="Landfall notary",
+        version=version("landfall"),
+        lifespan=lifespan,
+        openapi_url=None,
+        telemetry=NO_TELEMETRY,
+    )
     app.state.notary = notary
     app.include_router(routes)
     app.include_router(witnessing.routes)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI
+    from fastapi.telemetry import TelemetryConfig
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = "5"
@@ -40,6 +41,14 @@ STATUS: Final[Mapping[str, int]] = {
     "log-retired": 410,
     "log-stopped": 503,
     "log-damaged": 503,
+}
+# Spans, metrics and log records of the web framework hold addresses and errors' messages: none are made.
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
 }
 MALFORMED: Final = 400
 UNAVAILABLE: Final = 503

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
 from referral import __version__
+from referral.api.parts import NO_TELEMETRY
 from referral.metrics import NodeFigures, exposition
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ routes = APIRouter()
 def make_admin(parts: Parts, registry: CollectorRegistry) -> FastAPI:
     """Return what the admin port of a node serves; `registry` takes its figures."""
     registry.register(NodeFigures(parts.folder, parts.node, parts.worker, parts.notarys_time))
-    app = FastAPI(title="Landfall node, for its operator", version=__version__, openapi_url=None)
+    app = FastAPI(
+        title="Landfall node, for its operator", version=__version__, openapi_url=None, telemetry=NO_TELEMETRY
+    )
     app.state.parts, app.state.registry = parts, registry
     app.include_router(routes)
     return app

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from referral import __version__
 from referral.api import cases, health, lists, messages, recovery
 from referral.api.described import describe
+from referral.api.parts import NO_TELEMETRY
 from referral.api.problems import install
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def bare_app() -> FastAPI:
         description="One agency's node: referrals of trafficked persons, sealed, receipted, witnessed, replayable.",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_url="/v1/openapi.json",
+        telemetry=NO_TELEMETRY,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

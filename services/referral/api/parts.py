@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
     from pathlib import Path
+
+    from fastapi.telemetry import TelemetryConfig
 
     from referral.desk import Desk
     from referral.exchange.certain import NotarysTime
@@ -15,6 +17,16 @@ if TYPE_CHECKING:
     from referral.following.witnessing import Witnessing
     from referral.node import Node
     from referral.queries import Queries
+
+
+# Spans, metrics and log records of the web framework hold addresses with ids, and errors' messages: none are made.
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 class Work(Protocol):

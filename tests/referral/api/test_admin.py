@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+from fastapi import FastAPI
+from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
@@ -146,3 +148,32 @@ async def test_of_two_hundred_canaries_in_what_is_asked_for_no_figure_holds_one(
 
     assert scan_texts([text]) == set()
     assert len(text.splitlines()) < 250
+
+
+async def test_no_trace_is_made_even_where_somebody_has_set_up_tracing(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[str] = []
+
+    class Tracing(trace.TracerProvider):
+        """Gives tracers that remember what they were asked to trace."""
+
+        def get_tracer(self, *given: object, **more: object) -> trace.Tracer:
+            named.append(f"{given} {more}")
+            return trace.NoOpTracer()
+
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", Tracing())
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    app = make_app(caller.town.nodes["be-fp"])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as api:
+        assert (await api.get("/v1/cases", headers=caller.headers())).status_code == 200
+        assert (await api.get("/v1/cases/Maria", headers=caller.headers())).status_code == 422
+    async with asked(caller.town, "be-fp") as client:
+        await client.get("/livez")
+
+    assert named == []
+    plain = FastAPI()
+    plain.add_api_route("/x", lambda: "x")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(plain), base_url="http://plain") as client:
+        await client.get("/x")
+    assert named, "the framework would have traced"
