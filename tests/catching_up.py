@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 AWAY: Final = timedelta(hours=72)
 LOOKS: Final = 12  # steps in which the clock goes through them
 SAMPLE: Final = 20
+LOOK: Final = 0.25  # seconds between two looks: each makes a node count what waits
 CASE: Final = "A" * 22
 SQL: Final = statements("referral.following", "witnessing.sql")
 
@@ -102,7 +103,7 @@ def come_back(it: Running, many: int, patience: float) -> CaughtUp:
                 proven[name] = time.monotonic() - began
         return len(proven) == len(it.nodes)
 
-    until(done, "every message is proven at both nodes", patience)
+    until(done, "every message is proven at both nodes", patience, LOOK)
     return CaughtUp(logged, proven)
 
 

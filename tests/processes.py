@@ -56,12 +56,12 @@ class NodeAway(Exception):  # noqa: N818 - it says what is so
     """The node's process did not answer."""
 
 
-def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, pause: float = PAUSE) -> Any:
     """Look at other processes until `condition` gives something true, and return it; fail after `patience` seconds."""
     end = time.monotonic() + patience
     while not (found := condition()):
         assert time.monotonic() < end, f"it did not come to this within {patience:g} s: {what}"
-        time.sleep(PAUSE)
+        time.sleep(pause)
     return found
 
 

@@ -16,6 +16,10 @@ CREATE TABLE IF NOT EXISTS witnessing (
 -- Finds what has no proof yet.
 CREATE INDEX IF NOT EXISTS witnessing_waiting ON witnessing (since) WHERE proven_at IS NULL;
 
+-- name: create_witnessing_unproven
+-- Finds what is to be submitted next, and what can be proven next.
+CREATE INDEX IF NOT EXISTS witnessing_unproven ON witnessing (log_index, since) WHERE proven_at IS NULL;
+
 -- name: create_unwitnessed
 -- What is proven under a checkpoint that lacks the quorum that the policy asks for.
 CREATE TABLE IF NOT EXISTS unwitnessed (content_id TEXT PRIMARY KEY) WITHOUT ROWID;
