@@ -214,6 +214,7 @@ class Worker:
             for one in beside:
                 one.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            self._listening = None
 
     async def _attempt(self, work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> int:
         """Do it; an error nobody foresaw is logged by its name, and it is done again after a pause."""

@@ -347,17 +347,30 @@ async def _started(client: Any) -> Any:
 
 
 async def _ended(work: Any, client: Any, limit: float = CLOSE_LIMIT) -> bool:
-    """Wait for `work`, which only tidies up; if it fails, cut off the connections that `client` had, and say so."""
+    """Wait for `work`, which only tidies up; if it fails, cut off the connections that `client` had, and say so.
+
+    The library lets its own tasks' cancellation out of `stop` when a broker dies under it: it is awaited as a task, so
+    that it cancels nobody here.
+    """
     lines = [line._writer.transport for line in client._conns.values() if line._writer]  # noqa: SLF001 - the same
+    ending = asyncio.ensure_future(work)
     try:
-        async with asyncio.timeout(limit):
-            await work
-    except (KafkaError, OSError, TimeoutError) as error:
-        log.warning("client-cut-off", error=type(error).__name__)
+        await asyncio.wait([ending], timeout=limit)
+        if not ending.done():
+            ending.cancel()
+            await asyncio.wait([ending], timeout=CLOSE_LIMIT)
+    finally:
+        ending.cancel()
+    error = "TimeoutError" if not ending.done() or ending.cancelled() else _name(ending.exception())
+    if error:
+        log.warning("client-cut-off", error=error)
         for line in lines:
             line.abort()
-        return False
-    return True
+    return not error
+
+
+def _name(error: BaseException | None) -> str:
+    return "" if error is None else type(error).__name__
 
 
 def _record(one: Any) -> Record:
