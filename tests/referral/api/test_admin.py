@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
@@ -23,8 +24,6 @@ from referral.exchange.broker import BrokerAway
 from referral.metrics import Requests
 
 if TYPE_CHECKING:
-    import pytest
-
     from api_caller import Caller
     from nodes import Town
     from referral.exchange.broker import Broker
@@ -111,6 +110,7 @@ async def test_what_waits_for_a_receipt_is_counted_and_gone_when_the_receipt_com
     assert 0 < after["referral_disk_used_ratio"] < 1
 
 
+@pytest.mark.checkout
 async def test_every_figure_of_a_node_is_in_the_reference_and_every_label_holds_a_code(caller: Caller) -> None:
     case = await caller.new_case()
     registry = CollectorRegistry()
