@@ -4,6 +4,8 @@ Rules (reliability.md 6):
 - a writing transaction locks the table of events first, so that positions grow with commits and none appears late.
 - a commit that returned is on the disk: `synchronous_commit` is never off here.
 - a commit whose connection was lost is asked for by its name, so that nothing is told as failed that was written.
+- one node writes in a schema: the right to it belongs to the session that writes, and is gone with that session, so
+  that who has lost it to another writes nothing more.
 - nobody holds the lock and sleeps: a transaction that stands still is ended by the server.
 - the address holds no password; libpq takes it from PGPASSFILE, PGPASSWORD or a service file. Errors repeat neither.
 The statements are those of the .sql files: `told` says what is put otherwise for PostgreSQL.
@@ -28,6 +30,7 @@ from referral.store.errors import (
     StoreAddressRefused,
     StoreAway,
     StoreDamaged,
+    StoreInUse,
     StoreMissing,
     StoreNewer,
     StoreUnavailable,
@@ -49,6 +52,7 @@ LOCK_SECONDS: Final = 30
 STANDSTILL_SECONDS: Final = 6
 READING_SECONDS: Final = 600
 CERTAIN_SECONDS: Final = 15.0
+PEN_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 1.0
 PAUSE_SECONDS: Final = 0.1
 CHANNEL: Final = "landfall_events"
@@ -208,6 +212,16 @@ def is_new(address: str) -> bool:
     return row is None or not row[0]
 
 
+def _take_the_pen(connection: Link) -> None:
+    """Take the right to write for this session; `StoreInUse` where another keeps it. One that is dying lets it go."""
+    until = time.monotonic() + PEN_SECONDS
+    with _faults(connection):
+        while connection.execute(SQL["take_the_pen"]).fetchone() != (True,):
+            if time.monotonic() > until:
+                raise StoreInUse
+            time.sleep(PAUSE_SECONDS)
+
+
 def _prepare(connection: Link, mark: int, form: int, tables: Sequence[str]) -> None:
     """Make the tables where there are none, or refuse those that are not ours, newer, or not there."""
     cursor = PostgresCursor(connection.cursor())
@@ -263,20 +277,41 @@ class PostgresDatabase:
     Owns its connections. Readers never wait for the writer, nor it for them.
     """
 
-    def __init__(self, address: str, mark: int, form: int, tables: Sequence[str], *, read_only: bool = False) -> None:
-        """Open (and make, unless `read_only`) the tables at `address`."""
+    def __init__(
+        self,
+        address: str,
+        mark: int,
+        form: int,
+        tables: Sequence[str],
+        *,
+        read_only: bool = False,
+        alone: bool = False,
+    ) -> None:
+        """Open (and make, unless `read_only`) the tables at `address`; `alone` keeps every other such writer out."""
         check_address(address)
         self._address = address
         self._turn = threading.RLock()
         self._idle: list[Link] = []
         self._closed = False
         self._watcher: Watcher | None = None
-        self._writer = connect(address)
+        self._alone = alone
+        self._writer = self._link()
         try:
             _prepare(self._writer, mark, form, () if read_only else tables)
         except BaseException:
             self._writer.close()
             raise
+
+    def _link(self) -> Link:
+        """Return a new connection to write on."""
+        connection = connect(self._address)
+        try:
+            if self._alone:
+                _take_the_pen(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     @contextmanager
     def writing(self) -> Iterator[PostgresCursor]:
@@ -306,7 +341,7 @@ class PostgresDatabase:
                     self._writer.execute("ROLLBACK")
                 raise
         # The connection is gone and nothing was begun on it that could have stayed: once more on a new one.
-        self._writer = connect(self._address)
+        self._writer = self._link()
         return self._named()
 
     def _named(self) -> str:
@@ -332,8 +367,10 @@ class PostgresDatabase:
         while time.monotonic() < until:
             try:
                 self._writer.close()
-                self._writer = connect(self._address)
+                self._writer = self._link()
                 ended = _how_it_ended(self._writer, name)
+            except StoreInUse:
+                break
             except StoreAway:
                 ended = None
             if ended is not None:

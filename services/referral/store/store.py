@@ -401,7 +401,7 @@ def _database(file: Path, address: str, *, read_only: bool) -> Database:
         return sqlite.Database(file, MARK, SCHEMA, TABLES, read_only=read_only)
     from referral.store import postgres  # noqa: PLC0415 - a node on SQLite loads no driver
 
-    return postgres.PostgresDatabase(address, MARK, SCHEMA, TABLES, read_only=read_only)
+    return postgres.PostgresDatabase(address, MARK, SCHEMA, TABLES, read_only=read_only, alone=not read_only)
 
 
 def _is_new(file: Path, address: str) -> bool:

@@ -24,6 +24,7 @@ from referral.store.errors import (
     CommandRepeated,
     StoreAddressRefused,
     StoreAway,
+    StoreInUse,
     StoreLost,
     StoreNewer,
     StoreUncertain,
@@ -339,6 +340,37 @@ def test_who_stands_still_with_the_lock_is_put_out_and_another_writes(store: Sto
         with pytest.raises(StoreAway):
             store.save(Parcel.make(1), rows=[lambda _cursor: ignore(second.save(Parcel.make(2)))])
     assert [item.case for item in store.events_after(0)] == [case_of(2)]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask once for the right to write."""
+    monkeypatch.setattr("referral.store.postgres.PEN_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_second_node_elsewhere_does_not_write_in_the_same_store_until_the_first_has_gone(
+    tmp_path: Path, vault: Vault, address: str
+) -> None:
+    with Store.open(tmp_path / "store", vault, address) as store:
+        store.save(Parcel.make(1))
+        with pytest.raises(StoreInUse):
+            Store.open(tmp_path / "another host", vault, address)
+    with Store.open(tmp_path / "another host", vault, address) as store:
+        assert store.save(Parcel.make(2)) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_has_lost_the_store_to_another_writes_nothing_more(
+    tmp_path: Path, store: Store, vault: Vault, address: str, postgres: RealPostgres
+) -> None:
+    store.save(Parcel.make(1))
+    cut(postgres, writer_of(store))
+    with Store.open(tmp_path / "another host", vault, address) as second:
+        second.save(Parcel.make(2))
+        with pytest.raises(StoreInUse):
+            store.save(Parcel.make(3))
+        assert [item.case for item in second.events_after(0)] == [case_of(1), case_of(2)]
 
 
 def test_a_thread_that_writes_inside_its_own_transaction_is_told_so(store: Store) -> None:

@@ -36,6 +36,10 @@ INSERT INTO last_event ("only", position) VALUES (1, 0);
 -- What is sealed does not get smaller: nobody tries.
 ALTER TABLE events ALTER COLUMN state SET STORAGE EXTERNAL;
 
+-- name: take_the_pen
+-- The right to write in this schema, held by the session and gone with it.
+SELECT pg_try_advisory_lock(1279677233, hashtext(current_schema()));
+
 -- name: one_makes
 -- Who makes the tables does so alone, until the transaction ends.
 SELECT pg_advisory_xact_lock(1279677233);
