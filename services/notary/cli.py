@@ -121,8 +121,9 @@ def serve(
     from NOTARY_BIND, NOTARY_NETWORK, NOTARY_INTERVAL, NOTARY_WITNESS_OF, NOTARY_ADMIN and NOTARY_LOG_FORMAT; else
     127.0.0.1:8750, 1 second and no log, a free port of this machine for the admin port, and json.
 
-    Where the root file's policy names witnesses, each of them is asked first, and nothing is signed before as many have
-    answered as the quorum asks for; /readyz says how each of them stands.
+    Where the policy names witnesses, each of them is asked first, and nothing is signed before as many have answered as
+    the quorum asks for; /readyz says how each of them stands. The policy is the last one of the log, else the root
+    file's; one that governors state while this runs is taken up at once.
     """
     given = {"bind": bind, "network": network, "interval": interval, "witness_of": witness_of}
     chosen = _or_exit(lambda: settings(**given, admin=admin, log_format=log_format))

@@ -116,7 +116,6 @@ class Worker:
 
     async def turn(self) -> int:
         """Do what can be done now; return how much that was, 0 when the node is quiet."""
-        self.live_here()
         return await self._work() + await self._with_notary()
 
     async def _work(self) -> int:
