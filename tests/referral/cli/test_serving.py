@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from contracts.examples import example
 from referral.exchange.alarms import raise_alarm
@@ -153,3 +155,33 @@ def test_an_alarm_is_acknowledged_through_a_node_that_runs_and_is_kept_when_nobo
     assert two("alarm", "list", "--node", "be-fp", "--json").json()["alarms"] == []
     (kept,) = two("alarm", "list", "--all", "--node", "be-fp", "--json").json()["alarms"]
     assert {**kept, "training": True} == done.json()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--log-format", "xml"), "`--log-format` takes json or console."),
+        (("--admin", "9080"), "`--admin` takes HOST:PORT, such as 127.0.0.1:8080."),
+        (("--bind", "localhost"), "`--bind` takes HOST:PORT, such as 127.0.0.1:8080."),
+    ],
+)
+def test_a_node_is_not_started_by_options_out_of_their_form(
+    two: Shell, options: tuple[str, ...], sentence: str
+) -> None:
+    ran = two("up", "--node", "be-fp", *options)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"referral: {sentence}\n"
+
+
+def test_an_admin_address_that_is_taken_is_a_refusal_and_leaves_nothing_running(two: Shell) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "referral.cli", "up", "--node", "be-fp", "--admin", f"127.0.0.1:{port}"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.rstrip().endswith("choose another port with `--admin`. [settings]")
+    assert not (two.folder / "be-fp" / "up.json").exists()
