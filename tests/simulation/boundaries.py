@@ -96,7 +96,7 @@ def bounded(found: Boundaries) -> Iterator[None]:
 def _around(found: Boundaries, target: str, name: str) -> Iterator[None]:
     """Reach a boundary before and after each call of `target`."""
     module, _, attribute = target.rpartition(".")
-    owner = _found(module)
+    owner = found_at(module)
     original = getattr(owner, attribute)
 
     def call(*given: Any, **named: Any) -> Any:
@@ -109,7 +109,7 @@ def _around(found: Boundaries, target: str, name: str) -> Iterator[None]:
         yield
 
 
-def _found(path: str) -> Any:
+def found_at(path: str) -> Any:
     """Return the module, or the class in a module, of this path."""
     import importlib  # noqa: PLC0415 - of use here alone
 

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulation.world import STEPS, Outcome, World
+from simulation.hunting import LIMIT, crash_at, hunt, kept
+from simulation.world import STEPS, Outcome, run_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TELL: float = 10.0  # seconds between two lines of progress
-
-
-def run_seed(seed: int, steps: int = STEPS) -> Outcome:
-    """Run one seed in a folder of its own."""
-    folder = Path(tempfile.mkdtemp(prefix=f"seed-{seed}-"))
-    try:
-        return World(seed, folder, steps).run()
-    finally:
-        shutil.rmtree(folder)
 
 
 def seeds_of(text: str) -> range:
@@ -40,15 +30,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seeds", type=seeds_of, metavar="A..B")
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--bugs", default="", help="bugs of bugs.py to have in the product, joined by +")
+    parser.add_argument("--hunt", type=seeds_of, metavar="A..B", help="hunt these of the bugs and pairs of bugs (S3)")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="seeds in which a bug must be found")
+    parser.add_argument("--points", type=seeds_of, metavar="A..B", help="crash at these points and pairs of them (S4)")
     parser.add_argument("--trace", action="store_true", help="print every line of the trace")
     parser.add_argument("--progress", type=Path, help="a file that says how far it has come")
     parser.add_argument("--result", type=Path, help="takes the figures as JSON")
     asked = parser.parse_args(arguments)
+    if asked.hunt is not None:
+        return kept(hunt(asked.hunt, asked.limit), asked.result)
+    if asked.points is not None:
+        return kept(crash_at(asked.points), asked.result)
+    bugs = tuple(one for one in asked.bugs.split("+") if one)
+    return _run_seeds(asked, bugs)
+
+
+def _run_seeds(asked: argparse.Namespace, bugs: Sequence[str]) -> int:
     seeds = range(asked.seed, asked.seed + 1) if asked.seed is not None else asked.seeds or range(300)
     failed: list[Outcome] = []
     checks: dict[str, int] = {}
     started, done = time.monotonic(), 0
-    for outcome in _run(seeds, asked.steps, asked.progress):
+    for outcome in _run(seeds, asked.steps, asked.progress, bugs):
         done += 1
         checks = {name: checks.get(name, 0) + outcome.checks.get(name, 0) for name in {*checks, *outcome.checks}}
         if asked.trace:
@@ -78,13 +81,13 @@ def told(outcome: Outcome) -> str:
     return f"seed {outcome.seed}: {outcome.violation}\n  trace {outcome.trace_hash}\n  repeat: {again}"
 
 
-def _run(seeds: range, steps: int, progress: Path | None) -> Iterator[Outcome]:
+def _run(seeds: range, steps: int, progress: Path | None, bugs: Sequence[str]) -> Iterator[Outcome]:
     begin = seeds.start
     if progress is not None and progress.exists():
         begin = max(begin, int(progress.read_text(encoding="ascii")) + 1)
     told_at = time.monotonic()
     for seed in range(begin, seeds.stop):
-        yield run_seed(seed, steps)
+        yield run_seed(seed, steps, bugs)
         if progress is not None:
             progress.write_text(f"{seed}\n", encoding="ascii")
         if time.monotonic() - told_at > TELL:

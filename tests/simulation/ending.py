@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 LONGEST: Final = timedelta(days=3)
 OTHERS: Final = timedelta(days=2)  # in which the others agree while one agency or the notary is away
 ROUNDS: Final = 200
+SENT_MEANWHILE: Final = 6  # times that somebody tries to send something while an agency or the notary is away
 NOTARY: Final = "notary"
 PLAIN: Final = CANARY.encode()
 WIDE: Final = CANARY.encode("utf-16-le")
+CODED: Final = tuple(b64encode(bytes(skipped) + PLAIN)[4:-4] for skipped in range(3))  # at each alignment
 
 
 class Ending:
@@ -56,7 +59,7 @@ class Ending:
         world.paused.clear()
         world.faults.discard("crash")
         for machine in world.machines.values():
-            machine.skew = timedelta(0)
+            machine.skew, machine.used = timedelta(0), 0.0
 
     def _without(self, absent: str) -> None:
         """While the notary or one agency is away, the others lack nothing of each other (I8)."""
@@ -69,6 +72,11 @@ class Ending:
         for machine in present:
             world.start(machine)
         world.note(f"quiet without {absent}")
+        self._settle(present)
+        world.paused = {absent} & set(world.names)
+        for _ in range(SENT_MEANWHILE):
+            world.life.send()
+        world.paused.clear()
         self._agree(present, OTHERS, "I8")
         world.note("the others agree")
 
@@ -103,6 +111,7 @@ class Ending:
         world, watch = self.world, self.world.watch
         watch.unasked()
         for machine in world.machines.values():
+            watch.openable(machine)
             watch.still_erased(machine)
         self._replayed(world.chance.choice(list(world.machines.values())))
         self._unreadable()
@@ -126,7 +135,9 @@ class Ending:
         world = self.world
         records = [one.value for log in world.broker.topics.values() for one in log.records]
         files = [file.read_bytes() for file in sorted(world.folder.rglob("*")) if file.is_file()]
-        clear = not any(PLAIN in raw for raw in (*records, *files)) and not any(WIDE in raw for raw in files)
+        clear = not any(PLAIN in raw for raw in (*records, *files)) and not any(
+            form in raw for raw in files for form in (WIDE, *CODED)
+        )
         world.watch.require("I9", clear, "a text can be read where only its readers should")
 
 

@@ -193,9 +193,10 @@ class Life:
         entry = self.world.chance.choice(entries)
         names = [one for one, how in sorted(machine.node.queries.sections(history, entry).items()) if how == READ]
         if names:
-            self._read(machine, history, entry.content.id, self.world.chance.choice(names))
+            self.give(machine, history, entry.content.id, self.world.chance.choice(names))
 
-    def _read(self, machine: Machine, history: History, message: str, section: str) -> None:
+    def give(self, machine: Machine, history: History, message: str, section: str) -> None:
+        """Give somebody a section to read."""
         world, case, node = self.world, history.case.case, machine.node.node
         reader = f"reader-{self.keys}-{len(world.trace)}"
         asked = {"function": "focal-point", "purpose": "casework", "principal": reader}

@@ -6,10 +6,12 @@ broker and one to the log. No thread, no event loop: a turn never waits for anyt
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from unittest.mock import patch
 
 from referral.opening import KEY_FILE, open_node
 from referral.vault import KeyFile
@@ -22,18 +24,49 @@ if TYPE_CHECKING:
 
     from referral.exchange.broker import Broker
     from referral.following.proofs import LogClient
+    from referral.store import Store
 
 T = TypeVar("T")
+WAL: Final = "events.sqlite-wal"
+HEADER, FRAME = 32, 24  # bytes before the first frame, and before the page in each
+FULL: Final = 2
 
 
 def drive(work: Coroutine[Any, Any, T]) -> T:
-    """Run what never waits to its end."""
-    while True:
-        try:
-            work.send(None)
-        except StopIteration as ended:
-            found: T = ended.value
-            return found
+    """Run what never waits to its end; who asks for the running loop gets one that stands still."""
+    with patch.object(asyncio, "get_running_loop", _standing_loop):
+        while True:
+            try:
+                work.send(None)
+            except StopIteration as ended:
+                found: T = ended.value
+                return found
+
+
+class _StandingLoop:
+    """A loop that no thread runs."""
+
+    def is_running(self) -> bool:
+        return False
+
+
+def _standing_loop() -> _StandingLoop:
+    return _StandingLoop()
+
+
+def is_synced(store: Store) -> bool:
+    """Say whether the store has asked for every commit to be on the disk; what it did not ask for, a crash may take."""
+    database: Any = store._database
+    return int(database._writer.execute("PRAGMA synchronous").fetchone()[0]) >= FULL
+
+
+def lose_last_commit(wal: Path) -> None:
+    """Take the last commit off a write-ahead log that was not synced (sqlite.org/fileformat2.html, 4.1)."""
+    raw = wal.read_bytes() if wal.is_file() else b""
+    frame = FRAME + int.from_bytes(raw[8:12]) if raw else 0
+    ends = [at + frame for at in range(HEADER, len(raw) - frame + 1, frame) if any(raw[at + 4 : at + 8])] if raw else []
+    if ends:
+        wal.write_bytes(raw[: ends[-2] if len(ends) > 1 else 0])
 
 
 @dataclass
@@ -47,6 +80,7 @@ class Machine:
     broker: Callable[[], Broker]
     log: Callable[[], LogClient | None]
     skew: timedelta = timedelta(0)
+    used: float = 0.0  # how full its disk says it is
     wired: Wired | None = None
     starts: int = 0
     copies: list[Path] = field(default_factory=list)
@@ -67,6 +101,7 @@ class Machine:
         self.starts += 1
         node = open_node(self.folder, KeyFile(self.folder / KEY_FILE), self.now)
         node.draw = self.draw
+        node.used = lambda: self.used
         self.wired = wire(self.folder, node, self.broker(), self.log())
 
     def turn(self) -> int:
@@ -78,12 +113,17 @@ class Machine:
         running, self.wired = self.wired, None
         if running is None:
             return
-        if tear is not None:
+        synced = is_synced(running.node.store)
+        cut = tear is not None or not synced
+        if cut:
             left = self._copy("left")
-            tear(left)
+            if not synced:
+                lose_last_commit(left / WAL)
+            if tear is not None:
+                tear(left / WAL)
         running.node.store.close()
         running.node.vault.close()
-        if tear is not None:
+        if cut:
             shutil.rmtree(self.folder)
             left.rename(self.folder)
 

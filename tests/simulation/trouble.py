@@ -20,8 +20,8 @@ FAULTS: Final = (
 )
 SHARES: Final = (0.0, 0.0, 0.1, 0.3)
 SKEWS: Final = (-30, -2, -1, 0, 0, 0, 1, 2, 30)  # hours
+USED: Final = (0.0, 0.85, 0.92, 0.97)
 LEAPS: Final = (2, 3, 5)  # days in which nothing is done
-WAL: Final = "events.sqlite-wal"
 
 
 class Trouble:
@@ -36,14 +36,14 @@ class Trouble:
         every: dict[str, list[tuple[Callable[[], None], float]]] = {
             "lossy": [(self.weather, 0.7)],
             "partition": [(self.partition, 0.8)],
-            "notary": [(self.notary, 0.6)] if world.log is not None else [],
+            "notary": [(self.notary, 0.8)] if world.log is not None else [],
             "crash": [(self.kill, 0.8)],
             "pause": [(self.pause, 0.6)],
             "clock": [(self.skew, 0.4)],
             "disk": [(self.disk, 0.7)],
             "reset": [(self.reset, 0.3)],
             "leap": [(self.leap, 0.25)],
-            "restore": [(self.copy, 0.6), (self.put_back, 0.3)],
+            "restore": [(self.copy, 1.0), (self.put_back, 0.7)],
         }
         return [move for name, found in every.items() if name in world.faults for move in found]
 
@@ -91,8 +91,12 @@ class Trouble:
         self.world.note(f"the clock of {machine.agency} is off by {machine.skew}")
 
     def disk(self) -> None:
-        """Let a node's disk be full, or have room again."""
+        """Let a node's disk be full, say that it is nearly so, or have room again."""
         name = self.world.chance.choice(self.world.names)
+        if self.world.chance.odds(0.5):
+            self.world.machines[name].used = self.world.chance.choice(USED)
+            self.world.note(f"the disk of {name} is at {self.world.machines[name].used:.0%}")
+            return
         self.world.boundaries.full ^= {name}
         self.world.note(f"the disk of {name} {'is full' if name in self.world.boundaries.full else 'has room'}")
 
@@ -131,12 +135,11 @@ class Trouble:
         self.world.note(f"the disk of {machine.agency} is put back")
         self.world.restored(machine)
 
-    def tear(self, folder: Path) -> None:
+    def tear(self, wal: Path) -> None:
         """Leave half of a write behind the last commit, as a power cut does."""
-        file = folder / WAL
-        if file.is_file() and file.stat().st_size:
-            with file.open("ab") as wal:
-                wal.write(self.world.chance.randbytes(self.world.chance.randint(1, 9000)))
+        if wal.is_file() and wal.stat().st_size:
+            with wal.open("ab") as file:
+                file.write(self.world.chance.randbytes(self.world.chance.randint(1, 9000)))
 
     def _any(self) -> Machine:
         return self.world.chance.choice(list(self.world.machines.values()))

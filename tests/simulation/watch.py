@@ -62,6 +62,7 @@ class Watch:
     asked: set[str] = field(default_factory=set)  # messages that were there before the run
     erased: set[tuple[str, str]] = field(default_factory=set)  # (agency, case)
     sections: set[tuple[str, str, str]] = field(default_factory=set)  # (agency, message, commitment) that were erased
+    keys: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)  # by agency: (message, commitment): case
     checks: dict[str, int] = field(default_factory=dict)
 
     # -- what nodes have committed -------------------------------------------------------------------------------------
@@ -86,6 +87,7 @@ class Watch:
         if put_back:
             self._excuse(machine.agency, before)
         self.held[machine.agency] = {}
+        self.keys[machine.agency] = {}
         self.places[machine.agency] = 0
         self.look(machine)
         now = self.held[machine.agency]
@@ -93,7 +95,13 @@ class Watch:
         lost = [one for one in gone if not self.is_erased(machine, self.written[one].case)]
         if not put_back:
             self.require("I1", not lost, f"{machine.agency} has lost {len(lost)} messages that it had committed")
+        self.openable(machine)
         self.still_erased(machine)
+
+    def openable(self, machine: Machine) -> None:
+        """Every section that a node has committed has its key, or is recorded as erased."""
+        missing = machine.node.node.vault.missing_sections(self.keys.get(machine.agency, {}))
+        self.require("I1", not missing, f"{machine.agency} lacks the keys of {len(missing)} sections that it holds")
 
     def _excuse(self, agency: str, before: Mapping[str, str]) -> None:
         """Excuse what nobody else holds when a disk is put back: no machine can bring it again."""
@@ -120,6 +128,8 @@ class Watch:
                 event: Any = item.event
                 if isinstance(event, Case.MessageSent | Case.MessageReceived):
                     self._take(agency, item.case, event, held, first=first)
+                    named = {(event.content_id, one): item.case for one in event.sections}
+                    self.keys.setdefault(agency, {}).update(named)
                     found.append(event.content_id)
                     cases.add(item.case)
                 elif isinstance(event, Case.SectionErased):
@@ -175,6 +185,9 @@ class Watch:
         for case in sorted(case for agency, case in self.erased if agency == machine.agency):
             gone = node.vault.is_case_erased(case) and node.history(case) is None
             self.require("I11", gone, f"{machine.agency} opens a case that was erased")
+            named = [pair for pair, where in self.keys.get(machine.agency, {}).items() if where == case]
+            left = [pair for pair in named if node.vault.has_section(*pair)]
+            self.require("I11", not left, f"{machine.agency} has keys of sections of a case that was erased")
         for message, commitment in sorted(one[1:] for one in self.sections if one[0] == machine.agency):
             gone = not node.vault.has_section(message, commitment)
             self.require("I11", gone, f"{machine.agency} has the key of a section that was erased")

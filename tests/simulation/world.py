@@ -8,9 +8,12 @@ of the trace is the same in every run of the same seed on the same commit.
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -21,6 +24,7 @@ from referral.play.clock import StageClock
 from referral.store.errors import StoreUnavailable
 from simulation.boundaries import Boundaries, Crash, bounded
 from simulation.broker import SimulatedBroker
+from simulation.bugs import switched_on
 from simulation.chance import Chance, drawing
 from simulation.ending import Ending
 from simulation.ground import LOG, START, ground
@@ -33,9 +37,7 @@ from simulation.trouble import FAULTS, Trouble
 from simulation.watch import Violation, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
+    from collections.abc import Callable, Iterator, Sequence
 CAST: Final = ("be-fp", "hu-fp", "hu-iom", "be-iom", "hu-ngo")
 STEPS: Final = 60
 STRIDES: Final = (1, 5, 30, 130, 130, 600, 1000, 3700, 8000, 22000, 87000)  # seconds that may pass in a step
@@ -58,8 +60,8 @@ class Outcome:
 class World:
     """Everything in one run."""
 
-    def __init__(self, seed: int, folder: Path, steps: int = STEPS) -> None:
-        self.seed, self.folder, self.steps = seed, folder, steps
+    def __init__(self, seed: int, folder: Path, steps: int = STEPS, bugs: Sequence[str] = ()) -> None:
+        self.seed, self.folder, self.steps, self.bugs = seed, folder, steps, bugs
         self.chance = Chance(f"run {seed}")
         self.clock = StageClock(START)
         self.boundaries = Boundaries()
@@ -68,26 +70,31 @@ class World:
         self._hash = hashlib.blake2b(digest_size=16)
         self.paused: set[str] = set()
         self.put_back: set[str] = set()
-        self.names = CAST[: self.chance.choice((3, 3, 3, 4, 5))]
+        self.names: Sequence[str] = CAST[: self.chance.choice((3, 3, 3, 4, 5))]
         self.faults = {one for one in FAULTS if self.chance.odds(0.5)}
+        self.stage = self.chance.choice((*STAGES, "agreed", "planned", "", ""))
+        self.logs = self.chance.odds(0.6)
+        self.settle_on()
         self.life = Life(self)
         self.trouble = Trouble(self)
         self.ending = Ending(self)
         self._draw = self.chance.bytes_source()
         self._build()
 
+    def settle_on(self) -> None:
+        """Leave it at what was drawn: who takes part, what goes wrong, where it begins."""
+
     def _build(self) -> None:
         base = ground()
         self.topics = base.topics
         self.broker = SimulatedBroker(base.topics.values(), self.clock, self.chance)
-        stage = self.chance.choice((*STAGES, "agreed", "planned", "", ""))
-        if stage:
-            begin_at(stages()[stage], self.broker, self.folder)
-            self.life.cases.append(stages()[stage].case)
-            self.clock.move(stages()[stage].at)
+        if self.stage:
+            stage = stages()[self.stage]
+            begin_at(stage, self.broker, self.folder)
+            self.life.cases.append(stage.case)
+            self.clock.move(stage.at)
         base.lay(LOG, self.folder / LOG)
-        logs = self.chance.odds(0.6)
-        self.log = LogKeeper(self.folder / LOG, base.network.directory(), self.clock) if logs else None
+        self.log = LogKeeper(self.folder / LOG, base.network.directory(), self.clock) if self.logs else None
         self.machines: dict[str, Machine] = {}
         for name in self.names:
             if not (self.folder / name).exists():
@@ -108,12 +115,14 @@ class World:
         with self._seams():
             try:
                 self._begin()
-                for _ in range(self.steps):
-                    self._step()
+                self.live()
                 self.ending.come()
             except Violation as found:
                 self.note(f"VIOLATION {found}")
                 return self._outcome(str(found), found.invariant)
+            except Exception as error:  # noqa: BLE001 - whatever a node raises that nobody foresaw is a finding
+                self.note(f"VIOLATION unforeseen {type(error).__name__}")
+                return self._outcome(f"unforeseen: {type(error).__name__}: {error}", "unforeseen")
             finally:
                 self._close()
         return self._outcome()
@@ -142,6 +151,7 @@ class World:
             stack.enter_context(bounded(self.boundaries))
             stack.enter_context(remembering())
             stack.enter_context(patch.object(node_statement, "compose", composing))
+            stack.enter_context(switched_on(self.bugs))
             yield
 
     def _close(self) -> None:
@@ -157,6 +167,11 @@ class World:
         self._hash.update(line.encode() + b"\n")
 
     # -- steps -------------------------------------------------------------------------------------------------------
+
+    def live(self) -> None:
+        """Do one drawn step after the other."""
+        for _ in range(self.steps):
+            self._step()
 
     def _step(self) -> None:
         moves = [(self._turn, 12.0), (self._pass, 4.0), *self.life.moves(), *self.trouble.moves()]
@@ -179,8 +194,8 @@ class World:
         return machine
 
     def crash_ahead(self, ahead: tuple[int, ...]) -> int | None:
-        """Return after how many boundaries what comes next crashes, None mostly."""
-        return self.chance.choice(ahead) if "crash" in self.faults and self.chance.odds(0.08) else None
+        """Return after how many boundaries (one of `ahead`) what comes next crashes, None mostly."""
+        return self.chance.choice(ahead) if "crash" in self.faults and self.chance.odds(0.15) else None
 
     def start(self, machine: Machine) -> None:
         """Start a node that is down."""
@@ -235,3 +250,12 @@ class World:
             self.watch.look(machine)
         torn = "torn" in self.faults and self.chance.odds(0.5)
         machine.kill(self.trouble.tear if torn else None)
+
+
+def run_seed(seed: int, steps: int = STEPS, bugs: Sequence[str] = ()) -> Outcome:
+    """Run one seed in a folder of its own, with these bugs of `bugs.py` in the product."""
+    folder = Path(tempfile.mkdtemp(prefix=f"seed-{seed}-"))
+    try:
+        return World(seed, folder, steps, bugs).run()
+    finally:
+        shutil.rmtree(folder)
