@@ -46,11 +46,11 @@ def _release(program: Path) -> int:
 class RealPostgres:
     """One cluster: `start`, `address` for a fresh schema, `crash` as a power cut would, `stop`."""
 
-    def __init__(self) -> None:
-        """Make the cluster's files, as a user that is not root."""
+    def __init__(self, room: Path | None = None) -> None:
+        """Make the cluster's files in a new folder of `room`, as a user that is not root."""
         self._programs = programs()
         self._user = _plain_user()
-        self.folder = Path(tempfile.mkdtemp(prefix="landfall-pg-", dir=_open_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix="landfall-pg-", dir=room or _open_folder()))
         if self._user is not None:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
         self._server: subprocess.Popen[bytes] | None = None

@@ -135,7 +135,11 @@ class PostgresCursor:
         """Run one statement for each row; one that is told otherwise takes all rows at once, an array a column."""
         rows = list(parameters)
         if rows and isinstance(sql, Statement) and sql.postgres is not None:
-            return self.execute(sql, [list(column) for column in zip(*rows, strict=True)])
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            with _faults(self._cursor.connection):
+                # In binary form: as text every byte would be two, to be read one by one.
+                self._cursor.execute(told(sql).replace(b"%s", b"%b"), columns, binary=True)
+            return self
         with _faults(self._cursor.connection):
             self._cursor.executemany(told(sql), rows)
         return self

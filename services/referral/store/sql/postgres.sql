@@ -33,8 +33,8 @@ CREATE TABLE last_event (
 INSERT INTO last_event ("only", position) VALUES (1, 0);
 
 -- name: keep_states_plain
--- What is sealed does not get smaller: nobody tries.
-ALTER TABLE events ALTER COLUMN state SET STORAGE EXTERNAL;
+-- What is sealed does not get smaller: nobody tries; and what fits into a page stays with its row.
+ALTER TABLE events ALTER COLUMN state SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160);
 
 -- name: take_the_pen
 -- The right to write in this schema, held by the session and gone with it.
