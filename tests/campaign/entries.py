@@ -52,12 +52,12 @@ class Entry:
     patience: int
     command: Callable[[Step], list[str]]
     read: Callable[[Mapping[str, Any]], Result] = Result.read
+    needs: str = ""
 
     @property
     def there(self) -> bool:
-        """Return whether its program is in this checkout."""
-        program = self.command(Step(0, 1, Path("x")))[1]
-        return program == "-m" or Path(program).exists()
+        """Return whether what it needs is in this checkout."""
+        return (TESTS / self.needs).exists()
 
 
 def _program(path: str, *words: str) -> list[str]:
@@ -67,6 +67,27 @@ def _program(path: str, *words: str) -> list[str]:
 def _seeds(step: Step, *words: str) -> list[str]:
     seeds = f"{step.begin}..{step.begin + step.size - 1}"
     return _program("simulation/__main__.py", *words, "--seeds", seeds, "--result", str(step.result))
+
+
+def _places(what: str) -> Callable[[Step], list[str]]:
+    """Return the command of the simulation that goes through places of a list: bugs and their pairs, or points."""
+
+    def command(step: Step) -> list[str]:
+        places = f"{step.begin}..{step.begin + step.size - 1}"
+        return _program("simulation/__main__.py", what, places, "--result", str(step.result))
+
+    return command
+
+
+def _killed(test: str, figure: str) -> Callable[[Step], list[str]]:
+    """Return the command of a test that kills as often as its environment says, drawn anew by each step."""
+
+    def command(step: Step) -> list[str]:
+        figures = [f"{figure}={step.size}", f"REFERRAL_KILLS_SEED={1_000 + step.begin}"]
+        counted = ["--ran", str(step.size), "--json", str(step.result)]
+        return _program("campaign/by_pytest.py", KILLED + test, *figures, *counted)
+
+    return command
 
 
 def _of_seeds(value: Mapping[str, Any]) -> Result:
@@ -109,6 +130,72 @@ F1: Final = Entry(
         "fuzzing/campaign.py", "--seconds", str(step.size), "--seed", str(2 + step.begin), "--json", str(step.result)
     ),
 )
+S3: Final = Entry(
+    "S3",
+    "seeded bugs, singly and in pairs, each to be found within 2,000 seeds",
+    "bugs and pairs",
+    85,
+    10,
+    1,
+    14_400,
+    _places("--hunt"),
+    needs="simulation/hunting.py",
+)
+S4: Final = Entry(
+    "S4",
+    "a crash at every boundary, singly and in ordered pairs",
+    "crash points and pairs",
+    187_082,
+    646,
+    20,
+    3_600,
+    _places("--points"),
+    needs="simulation/hunting.py",
+)
+KILLED: Final = "tests/integration/processes/test_killed_nodes.py::test_a_journey_"
+K1: Final = Entry(
+    "K1",
+    "nodes killed under way, SQLite",
+    "kills",
+    2_000,
+    20,
+    20,
+    1_800,
+    _killed("with_twenty_kills_ends_like_one_without", "REFERRAL_KILLS_SQLITE"),
+)
+K1_POSTGRES: Final = Entry(
+    "K1-postgres",
+    "nodes killed under way, PostgreSQL",
+    "kills",
+    500,
+    5,
+    5,
+    1_800,
+    _killed("on_postgresql_with_five_kills_ends_like_one_without", "REFERRAL_KILLS_POSTGRES"),
+)
+K2: Final = Entry(
+    "K2",
+    "a real Kafka killed, wiped, rolled back or made anew under real nodes",
+    "rounds",
+    200,
+    5,
+    5,
+    3_600,
+    lambda step: _program(
+        "kafka/campaign.py", "--rounds", str(step.size), "--seed", str(step.begin), "--json", str(step.result)
+    ),
+    needs="kafka/campaign.py",
+)
+L2: Final = Entry(
+    "L2",
+    "a backlog after an outage, drained urgent and newest first in 5 minutes",
+    "messages",
+    100_000,
+    1_000,
+    100_000,
+    14_400,
+    lambda step: _program("soak/backlog.py", "--messages", str(step.size), "--json", str(step.result)),
+)
 NOTARY: Final = Entry(
     "N1",
     "the notary killed after each step of its sequencer",
@@ -122,4 +209,4 @@ NOTARY: Final = Entry(
     ),
 )
 
-ALL: Final = {entry.name: entry for entry in (S1, S2, F1, NOTARY)}
+ALL: Final = {entry.name: entry for entry in (S1, S2, S3, S4, K1, K1_POSTGRES, K2, F1, L2, NOTARY)}

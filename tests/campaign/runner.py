@@ -78,6 +78,8 @@ def run_step(entry: Entry, step: Step) -> Result:
         said = (ran.stdout + ran.stderr)[-TAIL:]
         return Result(step.size, (f"{where}: it ended with {ran.returncode} and without a result: {said}",))
     result = entry.read(json.loads(step.result.read_text(encoding="utf-8")))
+    if not result.ran:
+        return Result(step.size, (f"{where}: nothing was run",), result.seen)
     if ran.returncode and not result.failed:
         return Result(result.ran, (f"{where}: it ended with {ran.returncode}",), result.seen)
     # A step that stops at its first failure is not run again from there: its whole figure counts as tried.

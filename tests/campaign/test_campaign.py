@@ -23,6 +23,8 @@ json.dump({"ran": size, "failed": failed, "seen": {"places": size}}, open(result
 sys.exit(1 if failed else 0)
 """
 
+NOTHING = "import sys; open(sys.argv[1], 'w').write('{\\\"ran\\\": 0, \\\"failed\\\": []}')"
+
 
 def counting(figure: int, wrong: int = -1) -> Entry:
     """Return an entry that counts, in steps of 10, and fails at one place."""
@@ -74,10 +76,13 @@ def test_without_time_nothing_is_run_and_nothing_is_claimed(tmp_path: Path) -> N
     [
         ("import sys; sys.exit('fell over')", 60, "it ended with 1 and without a result: fell over\n"),
         ("import time; time.sleep(60)", 1, "it did not end within 1 s"),
+        (NOTHING, 60, "nothing was run"),
     ],
 )
 def test_a_step_without_a_result_has_failed(program: str, patience: int, said: str, tmp_path: Path) -> None:
-    entry = replace(counting(10), patience=patience, command=lambda _step: [sys.executable, "-c", program])
+    entry = replace(
+        counting(10), patience=patience, command=lambda step: [sys.executable, "-c", program, str(step.result)]
+    )
     result = run_step(entry, Step(0, 10, tmp_path / "result.json"))
     assert result.failed == (f"C1 from 0, 10 places: {said}",)
 
@@ -118,6 +123,16 @@ def test_an_entry_runs_as_the_command_that_it_is(name: str, tmp_path: Path) -> N
         entry = replace(entry, command=lambda step: [*ALL["F1"].command(step), "--decoder", "note"])
     result = run_step(entry, Step(0, small(name), tmp_path / "result.json"))
     assert (result.ran, result.failed) == (small(name), ())
+
+
+def test_a_test_counts_as_run_where_it_holds_and_is_named_where_it_does_not(tmp_path: Path) -> None:
+    test = tmp_path / "test_figure.py"
+    test.write_text("import os\ndef test_it():\n    assert os.environ['FIGURE'] == '5'\n", encoding="utf-8")
+    for figure, code, failures in (("5", 0, 0), ("6", 1, 1)):
+        words = [f"{test}::test_it", f"FIGURE={figure}", "--ran", figure, "--json", str(tmp_path / "result.json")]
+        ran = subprocess.run([sys.executable, str(HERE / "by_pytest.py"), *words], check=False)
+        result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+        assert (ran.returncode, result["ran"], len(result["failed"])) == (code, int(figure), failures)
 
 
 def test_make_campaign_says_what_it_takes() -> None:

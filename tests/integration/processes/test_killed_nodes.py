@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
-SEED = 20
+SEED = int(os.environ.get("REFERRAL_KILLS_SEED", "20"))
 KILLS = int(os.environ.get("REFERRAL_KILLS_SQLITE", "20"))
 KILLS_POSTGRES = int(os.environ.get("REFERRAL_KILLS_POSTGRES", "5"))
 LATEST = 0.15  # seconds after the request: composing, committing, sealing, carrying, receipting lie before that
