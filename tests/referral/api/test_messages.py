@@ -176,6 +176,7 @@ async def test_an_alarm_is_acknowledged_under_a_key_and_shown_to_who_asks_for_al
         "case": "",
         "subject": "shorter",
         "since": at,
+        "runbook": "docs/howto/runbooks/broker-reset.md",
         "ends": "when a person acknowledges it",
         "ended_at": None,
         "acknowledged": None,
