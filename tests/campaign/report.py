@@ -1,4 +1,4 @@
-"""Writes what a campaign has run into docs/campaigns: a file of figures, and one page of the newest."""
+"""Writes what campaigns have run into docs/campaigns: a file of figures for each, and one page of all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from campaign.entries import Entry
@@ -49,12 +49,18 @@ def document(entries: Mapping[str, Entry], figures: Mapping[str, int], state: St
     return {"commit": state.commit, "begun": state.begun, "ended": ended, "machine": machine, "entries": rows}
 
 
-def page(campaign: Mapping[str, Any]) -> str:
-    """Return the page of a campaign."""
+def page(campaigns: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page of campaigns, the newest first."""
+    newest_first = sorted(campaigns, key=lambda one: str(one["ended"]), reverse=True)
+    return "\n".join([HEAD, *(line for one in newest_first for line in _told(one))]).rstrip() + "\n"
+
+
+def _told(campaign: Mapping[str, Any]) -> list[str]:
     machine = campaign["machine"]
     lines = [
-        HEAD,
-        f"Commit `{campaign['commit'][:12]}`, {campaign['begun']} to {campaign['ended']}.",
+        f"## {campaign['ended'][:10]}, {campaign['commit'][:12]}",
+        "",
+        f"Begun {campaign['begun']}, ended {campaign['ended']}, at commit `{campaign['commit']}`.",
         f"The machine has {machine['cores']} cores and Python {machine['python']}.",
         "",
         "| entry | what | ran | of | in CI | failed | minutes | load |",
@@ -68,14 +74,14 @@ def page(campaign: Mapping[str, Any]) -> str:
             f" {one['in_ci']:,} | {len(one['failed'])} | {one['seconds'] / 60:.1f} | {load} |"
         )
     seen = [
-        f"- {one['entry']}: " + ", ".join(f"{name} {value:,}" for name, value in sorted(one["seen"].items()))
+        f"- Seen by {one['entry']}: " + ", ".join(f"{name} {value:,}" for name, value in sorted(one["seen"].items()))
         for one in campaign["entries"]
         if one["seen"]
     ]
-    failures = [f"- {one['entry']}: `{what.splitlines()[0]}`" for one in campaign["entries"] for what in one["failed"]]
-    lines += ["", "## What was seen", "", *(seen or ["Nothing more."])]
-    lines += ["", "## What failed", "", *(failures or ["Nothing."]), ""]
-    return "\n".join(lines)
+    failures = [
+        f"- Failed, {one['entry']}: `{what.splitlines()[0]}`" for one in campaign["entries"] for what in one["failed"]
+    ]
+    return [*lines, "", *seen, *(failures or ["- Nothing failed."]), ""]
 
 
 def write(folder: Path, campaign: Mapping[str, Any]) -> Path:
@@ -83,5 +89,6 @@ def write(folder: Path, campaign: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{campaign['begun'][:10]}-{campaign['commit'][:12]}.json"
     file.write_text(json.dumps(campaign, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "index.md").write_text(page(campaign), encoding="utf-8")
+    kept = [json.loads(one.read_text(encoding="utf-8")) for one in sorted(folder.glob("*.json"))]
+    (folder / "index.md").write_text(page(kept), encoding="utf-8")
     return file
