@@ -72,6 +72,7 @@ def test_a_journey_goes_as_it_says_over_kafka(path: Path, loopback_kafka: RealKa
     assert report.held, told(report)
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("name", ["story-04-consent-withdrawn"])
 def test_a_journey_goes_as_it_says_with_its_nodes_on_postgresql(name: str, postgres: RealPostgres) -> None:
