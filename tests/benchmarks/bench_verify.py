@@ -13,7 +13,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -66,11 +66,14 @@ def measure(size: int, rounds: int) -> list[dict[str, Any]]:
     """Return the medians, over `rounds` rounds after one that warms up."""
     with tempfile.TemporaryDirectory() as home:
         folder, exporting = asyncio.run(make(Path(home), size))
+        begin = process_time()
         times = [check(folder) for _ in range(rounds + 1)][1:]
+        cpu = (process_time() - begin) / (rounds + 1)
         files = sum(path.is_file() for path in folder.rglob("*"))
         receipts = logged_receipts(folder)
     value = round(median(times), 3)
-    note = f"witnessed, {receipts} receipts logged; median of {len(times)} rounds, {files} files"
+    rounded = f"median of {len(times)} rounds, {cpu:.2f} s of CPU each"
+    note = f"witnessed, {receipts} receipts logged; {rounded}; {files} files"
     return [
         {
             "name": f"verify a bundle of {size} messages",
