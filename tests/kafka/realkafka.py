@@ -112,10 +112,19 @@ class Seat:
 class RealKafka:
     """One broker in `home`: TLS with SCRAM `users` (name to password) and client certificates, or `plaintext`.
 
-    With a `seat` it is one of several nodes.
+    With a `seat` it is one of several nodes; with `told` clients come to that port, where a proxy stands before it.
     """
 
-    def __init__(self, home: Path, users: dict[str, str], *, plaintext: bool = False, seat: Seat | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        users: dict[str, str],
+        *,
+        plaintext: bool = False,
+        seat: Seat | None = None,
+        told: int | None = None,
+    ) -> None:
+        self._told = told
         self.home = home
         self._seat = seat
         self.users = users
@@ -144,9 +153,10 @@ class RealKafka:
 
     def _secured(self, controller: int) -> dict[str, str]:
         ports = {"SCRAM": self.port, "MTLS": self.certificate_port, "CONTROLLER": controller}
+        told = ports | ({"SCRAM": self._told} if self._told else {})
         return {
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
-            "advertised.listeners": ",".join(f"{name}://localhost:{port}" for name, port in ports.items()),
+            "advertised.listeners": ",".join(f"{name}://localhost:{port}" for name, port in told.items()),
             "ssl.keystore.location": str(self._certificate()),
             "ssl.truststore.location": str(self.authority.pem),
         }
@@ -267,7 +277,7 @@ class RealKafka:
         if self.plaintext:
             return KafkaSettings(f"127.0.0.1:{self.port}", LoopbackPlaintext(), patience)
         login = Scram(user=user, password=self.users[user], authority=self.authority.pem.read_text())
-        return KafkaSettings(f"localhost:{self.port}", login, patience)
+        return KafkaSettings(f"localhost:{self._told or self.port}", login, patience)
 
     def certificate_settings(self, user: str, patience: float = PATIENCE) -> KafkaSettings:
         """Return the settings with which `user` logs in by a client certificate."""

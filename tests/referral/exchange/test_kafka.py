@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -213,3 +214,22 @@ def test_the_broker_to_try_things_with_says_where_it_is_and_ends_at_sigterm(kafk
 
     assert process.returncode == 0
     assert KafkaSettings(said["bootstrap"], LoopbackPlaintext()).bootstrap == said["bootstrap"]
+
+
+async def test_a_client_that_cancels_itself_while_it_stops_cancels_nobody_else(kafka: RealKafka) -> None:
+    """As the library's reader does when its broker dies: the node's work went with it."""
+
+    async def cancelling() -> None:
+        raise asyncio.CancelledError
+
+    topic = await inbox(kafka)
+    async with opened(kafka.settings()) as broker:
+        assert isinstance(broker, KafkaBroker)
+        await broker.append(topic, [b"one"])
+        assert len(await broker.read(topic, 0, -1, 10)) == 1
+        (reader,) = broker._readers.values()
+        stop = reader.consumer.stop
+        reader.consumer.stop = cancelling
+        await reader.stop()
+        await stop()
+        assert len(await broker.read(topic, 0, -1, 10)) == 1
