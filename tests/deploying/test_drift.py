@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.checkout
 
 PROGRAMS: Final = {"referral": referral_app, "notary": notary_app}
-OF_OTHERS: Final = re.compile(r"PATH|PYTHON[A-Z]+|PIP_[A-Z_]+")
+OF_OTHERS: Final = re.compile(r"PATH|PYTHON[A-Z]+|PIP_[A-Z_]+|PGPASSFILE")
 MADE_BY_PEOPLE: Final = {"./network.json", "./broker.pem", "./authority.pem"}
 
 
@@ -129,7 +129,10 @@ def test_the_passphrase_is_looked_for_where_it_is_mounted(python: Path) -> None:
     (box,) = pods(python)["landfall-node"]["containers"]
     assert {one["mountPath"]: one["name"] for one in box["volumeMounts"]}[folder] == "passphrase"
     compose = read_yaml(python, DEPLOY / "compose.yaml")[0][0]
-    assert compose["services"]["node"]["secrets"] == ["referral-passphrase"]  # compose mounts below /run/secrets
+    assert compose["services"]["node"]["secrets"] == [
+        "pgpass",
+        "referral-passphrase",
+    ]  # compose mounts below /run/secrets
     assert folder == "/run/secrets"
     opening = (ROOT / "services" / "referral" / "opening.py").read_text(encoding="utf-8")
     assert '"referral-passphrase"' in opening
