@@ -2,9 +2,9 @@
 
 A store is behind when it was put back from a backup (`restored.json` says so), when an anchor of our own stands for
 events that it does not hold, or when a partner returns a message of ours that it does not hold. Then reading works, and
-sending in a case waits for the `sync` of every partner of it that answers within 24 h, one at least, and for whatever
-these name; two people may open a case earlier. Partners are asked every quarter of an hour by a `sync` that names
-nothing as held, which each answers with what it holds.
+sending in a case waits for the `sync` of every partner of it that answers within 24 h, one at least, and as long for
+whatever these name; two people may open a case earlier. Partners are asked every quarter of an hour by a `sync` that
+names nothing as held, which each answers with what it holds.
 A message of ours that was written while this store was at work and that it does not hold was written by a copy of it:
 nothing goes out any more, a person is called, and two people end that (reliability.md 6).
 """
@@ -178,7 +178,7 @@ def waiting(node: Node, cursor: Cursor, history: History) -> Waiting | None:
     named = tuple(sorted({head for heads in answers.values() for head in heads} - history.case.entries.keys()))
     late = node.now() >= begun.patience_ends
     enough = (late and (bool(answers) or not partners)) or (bool(partners) and partners <= answers.keys())
-    if enough and not named:
+    if enough and (late or not named):
         return None
     return Waiting(case, tuple(sorted(partners)), tuple(sorted(answers)), named)
 
@@ -193,9 +193,9 @@ def partners_of(node: Node, history: History, since: datetime) -> set[str]:
 
 def _is_younger(history: History, since: datetime) -> bool:
     """Say whether nothing of a case is from before: then nothing of it can be lost."""
-    if history.case.created_on <= since:
+    if history.case.created_on < since:
         return False
-    return all(entry.content.sent_at > since for entry in history.case.entries.values())
+    return all(entry.content.sent_at >= since for entry in history.case.entries.values())
 
 
 # -- what comes in ---------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ def alarms(one: Wired) -> set[str]:
 async def restored(it: Town, agency: str, copy: Path) -> Wired:
     """Put a copy back, as a restore does; the keys of days stay, so that it reads though no notary answers."""
     said(copy)
+    it.clock.move(it.clock() + timedelta(minutes=1))
     return await put_back(it, agency, copy)
 
 
@@ -74,7 +75,7 @@ async def test_yesterdays_backup_sends_nothing_in_a_case_until_its_partner_has_a
         hu = await restored(it, "hu-fp", copy)
 
         assert hu.queries.timeline(case), "reading works"
-        with pytest.raises(CaseRecovering, match=r"It waits for be-fp, at the longest until 2026-09-03 08:00Z\."):
+        with pytest.raises(CaseRecovering, match=r"It waits for be-fp, at the longest until 2026-09-03 08:01Z\."):
             it.send("hu-fp", case, "risk-assessment", RISK)
         await it.settle(["hu-fp"])
         with pytest.raises(CaseRecovering):
