@@ -168,7 +168,8 @@ class Watch:
         before = self.answers.setdefault(key, made)
         self.require("I5", before == made, "a command that was asked twice has two answers")
         held = self.held.get(agency, {})
-        self.require("I1", all(one in held for one in made), f"{agency} accepted what it did not store")
+        lost = [one for one in made if one not in held and not self._was_erased(agency, one)]
+        self.require("I1", not lost, f"{agency} accepted what it did not store")
 
     def read(self, machine: Machine, text: object, logged: bool) -> None:
         """A section was given to somebody: the log of reads has it."""
@@ -191,6 +192,10 @@ class Watch:
         for message, commitment in sorted(one[1:] for one in self.sections if one[0] == machine.agency):
             gone = not node.vault.has_section(message, commitment)
             self.require("I11", gone, f"{machine.agency} has the key of a section that was erased")
+
+    def _was_erased(self, agency: str, message: str) -> bool:
+        one = self.written.get(message)
+        return one is not None and (agency, one.case) in self.erased
 
     def receipts_signed(self, machine: Machine, body: object) -> None:
         """R1 is about to be said: what it is for is committed."""
