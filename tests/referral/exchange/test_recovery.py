@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from nodes import FIVE, START, town
 from referral.audit.replay import replay
 from referral.casework.intent import Intent, IntentRefused
+from referral.cli import main
 from referral.errors import CaseUnknown
 from referral.exchange.alarms import standing_alarms
 from referral.exchange.recovery import (
@@ -294,3 +296,26 @@ async def test_a_second_process_on_the_same_store_is_refused(tmp_path: Path) -> 
     async with town(tmp_path) as it:
         with pytest.raises(StoreInUse):
             started(it, "be-fp")
+
+
+async def test_the_command_line_shows_what_waits_and_two_people_open_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with town(tmp_path) as it:
+        case, _ = ask(it)
+        await it.settle()
+        copy = await copied(it, "hu-fp")
+        said(copy)
+        asked = ["--node", str(copy), "--json"]
+        two = ["--function", "focal-point", "--second", "case-manager"]
+        assert main(["recovery", "resume", *two, *asked]) == 1
+        assert json.loads(capsys.readouterr().out)["error"] == "not-recovering"
+        assert main(["recovery", "show", *asked]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert (shown["recovering"], shown["why"], shown["lost_from"]) == (True, "backup", "2026-09-01T08:00:00Z")
+        assert shown["cases"] == [{"case": case, "partners": ["be-fp"], "answered": [], "named": []}]
+        assert "2026-09-01 08:00Z" in shown["sentence"]
+        assert main(["recovery", "open", case, *two, *asked]) == 0
+        assert json.loads(capsys.readouterr().out)["case"] == case
+        assert main(["recovery", "show", *asked]) == 0
+        assert json.loads(capsys.readouterr().out)["cases"] == []
