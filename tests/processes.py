@@ -97,7 +97,7 @@ class NodeProcess:
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         assert said, (self.folder / "complaints.log").read_text(encoding="utf-8")[-2000:]
-        self.url, self.admin = json.loads(said)["url"], json.loads(said)["admin"]
+        self.url, self.admin = json.loads(said)["url"], json.loads(said).get("admin", "")
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -177,7 +177,7 @@ class NotaryProgram:
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         assert said, self.folder.with_suffix(".log").read_text(encoding="utf-8")[-2000:]
-        self.admin = json.loads(said)["admin"]
+        self.admin = json.loads(said).get("admin", "")
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it; nothing happens where it does not run."""
