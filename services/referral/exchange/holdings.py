@@ -13,6 +13,7 @@ from contracts.encoding import b64, compact, parse, unb64
 from contracts.node_statement import MAX_IDS, Held, ids_hash
 from contracts.sections import SectionRefused, read_section
 from referral.casework.history import UNCONSENTED
+from referral.store import statements
 from referral.vault.errors import KeyUnknown, SectionErased
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from referral.casework.history import History
     from referral.node import Node
 
+RECOVERY = statements("referral.exchange", "recovery.sql")
 SECTION_LIMIT = 524_288  # bytes; twice what an envelope holds
 
 
@@ -75,7 +77,14 @@ def _opened(node: Node, case: Case, name: tuple[str, str], sealed: bytes) -> Sec
     except SectionErased:
         return None  # its key is gone, and a crash or another thread stands before the event that says so
     except KeyUnknown:
+        if not _is_given_up(node, name[0]):
+            raise
         return None  # its key was lost with the vault, and whoever sent it was told so
+
+
+def _is_given_up(node: Node, content_id: str) -> bool:
+    with node.store.reading() as cursor:
+        return cursor.execute(RECOVERY["is_given_up"], {"content_id": content_id}).fetchone() is not None
 
 
 def model_of(section: Section) -> SectionModel | None:

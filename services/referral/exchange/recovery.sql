@@ -63,6 +63,10 @@ CREATE TABLE IF NOT EXISTS given_up (
 -- Nobody looks for its keys any more.
 INSERT INTO given_up (content_id, at) VALUES (:content_id, :at) ON CONFLICT (content_id) DO NOTHING;
 
+-- name: is_given_up
+-- Whether a message was given up.
+SELECT 1 FROM given_up WHERE content_id = :content_id;
+
 -- name: given_up
 -- Every message that was given up.
 SELECT content_id FROM given_up;
