@@ -18,7 +18,6 @@ from contracts.refusal import Refusal
 from contracts.sections import read_section
 from contracts.spoken import spoken_reference
 from referral.audit.reads import Read, ReadLog, reads_of
-from referral.casework.case import Case
 from referral.casework.consent import has_ended
 from referral.erasing import erased_cases
 from referral.errors import CaseClosedToReading, CaseUnknown, MessageUnknown, NotReader, SectionErasedRefusal
@@ -26,6 +25,7 @@ from referral.exchange import correspondence
 from referral.exchange.alarms import Alarm, every_alarm, standing_alarms
 from referral.exchange.deliveries import SQL as DELIVERIES
 from referral.exchange.holdings import open_sections
+from referral.exchange.silences import stated_silences
 from referral.following.arrivals import announced
 from referral.following.clocks import NEAREST
 from referral.following.log_views import log_seen
@@ -33,7 +33,6 @@ from referral.following.log_words import NONE, LogWords
 from referral.following.proofs import proof_file
 from referral.following.views import SQL as VIEWS
 from referral.following.witnessing import SQL as WITNESSING
-from referral.store import Stored
 from referral.store.errors import AggregateWrong
 from referral.turns import Turns
 from referral.vault.errors import CaseErased
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
     from contracts.content import Section
     from contracts.standing import Standing
-    from referral.casework.case import Entry
+    from referral.casework.case import Case, Entry
     from referral.casework.history import History
     from referral.erasing import ErasedCase
     from referral.following.log_views import LogSeen
@@ -236,15 +235,8 @@ class Queries:
     def _silences(self) -> dict[str, list[Silent]]:
         """Return what was stated of silences, by the message that nobody decided on."""
         found: dict[str, list[Silent]] = {}
-        position, store = 0, self._node.store
-        while position < store.last_position():
-            page = store.page(position, topics=(Case.SilenceRecorded.TOPIC,))
-            for item in page.items:
-                if isinstance(item, Stored) and isinstance(item.event, Case.SilenceRecorded):
-                    one = item.event
-                    said = Silent(one.agency, one.silent, one.respond_by, one.warned_at)
-                    found.setdefault(one.content_id, []).append(said)
-            position = page.end
+        for one in stated_silences(self._node.store):
+            found.setdefault(one.content_id, []).append(Silent(one.agency, one.silent, one.respond_by, one.warned_at))
         return found
 
     def arrivals(self, *, principal: str) -> list[ArrivalItem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from contextlib import AsyncExitStack
@@ -103,6 +104,9 @@ async def test_a_policy_of_no_quorum_asks_nobody_any_more(town: Town, four: list
         await one.cosigned(1, "n2", where="/v1/witnessed")
         await state(one, stated(f"log {one.notary.log.signer.key}\nquorum none\n"))
         await one.cosigned(2)
+        async with asyncio.timeout(30):
+            while one.notary.cosigning.witnesses:
+                await one.client.get("/readyz")
         assert "witnesses" not in (await one.client.get("/readyz")).json()
         await one.cosigned(1, "n2", where="/v1/witnessed")
 

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from contracts import node_statement
 from contracts.signing import NODE_STATEMENT
-from referral.casework.case import SilenceHeld
+from referral.casework.case import Case, SilenceHeld
 from referral.exchange import correspondence
+from referral.store import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from contracts.envelope import OpenedStatement
     from contracts.node_statement import Silence
-    from referral.casework.case import Case
     from referral.exchange.batch import Batch
     from referral.node import Node
-    from referral.store import Cursor
+    from referral.store import Cursor, Store
 
 SILENCE: Final = correspondence.SILENCE
 
@@ -97,3 +97,14 @@ def keep(batch: Batch, opened: OpenedStatement, body: Silence) -> bool:
     )
     case.record_silence(body.content, held)
     return True
+
+
+def stated_silences(store: Store) -> Iterator[Case.SilenceRecorded]:
+    """Yield every statement of a silence that is stored and can be read, in the order of their coming."""
+    position = 0
+    while position < store.last_position():
+        page = store.page(position, topics=(Case.SilenceRecorded.TOPIC,))
+        for item in page.items:
+            if isinstance(item, Stored) and isinstance(item.event, Case.SilenceRecorded):
+                yield item.event
+        position = page.end
