@@ -104,6 +104,7 @@ class Worker:
         )
         self._sending, self._together = Followers([sending]), Followers(self.followers)
         self.broker_away = False
+        self.broker_says = ""  # what is wrong and what to do, while it is away
         self.notary_away = False
         self.turns_failed = 0
         self._steps = self.mirror.steps
@@ -276,11 +277,11 @@ class Worker:
             done = await work()
         except BrokerError as away:
             self.inbox.forget_position()
-            self.broker_away = True
+            self.broker_away, self.broker_says = True, (type(away).__doc__ or "").partition("\n")[0]
             self._note(BROKER_AWAY, type(away).__name__, now_away=True)
             return 0
         if asks or done:
-            self.broker_away = False
+            self.broker_away, self.broker_says = False, ""
             self._note(BROKER_AWAY, "", now_away=False)
         return done
 

@@ -27,6 +27,7 @@ def show_state(parts: Served, _who: Principal) -> shapes.StateOut:
         network=node.network.name,
         training=node.network.training,
         broker=broker,
+        broker_says=worker.broker_says,
         notary=notary,
         waiting_for_proof=worker.witnessing.waiting() if notary != "none" else 0,
         alarms=len(parts.queries.alarms()),

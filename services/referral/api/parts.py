@@ -33,6 +33,7 @@ class Work(Protocol):
     """The work between commands: what of it the state of a node shows, and how it is run."""
 
     broker_away: bool
+    broker_says: str
     notary_away: bool
     turns_failed: int
     witnessing: Witnessing

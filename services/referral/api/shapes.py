@@ -419,6 +419,7 @@ class StateOut(Shape):
     network: str
     training: bool
     broker: Literal["ok", "away"]
+    broker_says: str = Field(description="What is wrong with it and what to do, while it is away.")
     notary: Literal["ok", "away", "none"]
     waiting_for_proof: int
     alarms: int

@@ -58,6 +58,7 @@ def test_a_broker_is_provisioned_checked_and_used_by_password_and_by_certificate
     begins_with_nothing(deployed)
     is_provisioned_once(deployed)
     says_what_was_broken_and_mends_it(deployed)
+    serves_with_a_wrong_password_and_says_so(deployed)
     carries_messages_between_two_logins(deployed)
 
 
@@ -127,6 +128,27 @@ def says_what_was_broken_and_mends_it(it: Deployed) -> None:
             "do": "if nobody needs it: referral broker provision --remove",
         }
     ]
+
+
+def serves_with_a_wrong_password_and_says_so(it: Deployed) -> None:
+    """Run a node whose password is wrong: it takes a command, and says what is wrong and what to do."""
+    wrong = it.folder / "wrong.password"
+    wrong.touch(0o600)
+    wrong.write_text("guessed\n")
+    assert it.shell("broker", "login", "--node", "be-fp", "--password-file", "wrong.password").code == 0
+    looked = it.shell("doctor", "--node", "be-fp", "--json")
+    (broker,) = [one for one in looked.json()["checks"] if one["name"] == "broker"]
+    assert (looked.code, broker["ok"]) == (1, False)
+    assert broker["found"].startswith("The broker refuses our login")
+    node = it.node("be-fp", PROGRAM)
+    try:
+        node.start()
+        node.post("/v1/cases", None, "while-away")
+        until(lambda: node.get("/v1/state")["broker"] == "away", "the node says that it cannot log in")
+        assert node.get("/v1/state")["broker_says"] == broker["found"]
+    finally:
+        node.stop()
+    assert "guessed" not in looked.out + (it.folder / "be-fp" / "complaints.log").read_text()
 
 
 def carries_messages_between_two_logins(it: Deployed) -> None:

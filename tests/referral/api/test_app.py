@@ -36,6 +36,7 @@ async def test_the_state_and_the_release_tell_nothing_of_a_case(caller: Caller) 
         "network": "training",
         "training": True,
         "broker": "ok",
+        "broker_says": "",
         "notary": "none",
         "waiting_for_proof": 0,
         "alarms": 0,
