@@ -97,8 +97,15 @@ class Batch:
             signing_key=node.directory.signing_key,
             judge=node.judge,
             entitled=self._entitled,
-            owed=lambda content: owed_to(self.node, self.history(content.case), content),
+            owed=self._owed,
         )
+
+    def _owed(self, content: Content) -> frozenset[str]:
+        """Return what must come with a content: nothing with a repeat, whose author may have lost it with its disk."""
+        case = self.case(content.case)
+        if case is not None and case.holds(content.id):
+            return frozenset()
+        return owed_to(self.node, self.history(content.case), content)
 
     def _epoch_key(self, kid: bytes) -> EpochKey | None:
         secret = self.node.vault.epoch_private(kid)
