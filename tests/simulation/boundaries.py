@@ -66,7 +66,7 @@ class Boundaries:
         self.reach("before commit")
         if self.running in self.full and connection.total_changes >= 0:
             error = sqlite.OperationalError("database or disk is full")
-            error.sqlite_errorcode, error.sqlite_errorname = FULL, "SQLITE_FULL"  # type: ignore[attr-defined]
+            error.sqlite_errorcode, error.sqlite_errorname = FULL, "SQLITE_FULL"  # type: ignore[attr-defined] # as its library does
             raise error
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
+from contracts.standing import history
 from referral.exchange import batch, correspondence
 from referral.exchange.batch import Batch
 from referral.exchange.deliveries import SQL, Deliveries, seconds
@@ -174,9 +175,7 @@ def parked_is_dropped(stack: ExitStack) -> None:
     stack.enter_context(patch.object(batch, "park", lambda *_given: None))
 
 
-@bug(
-    "held-back-behind-gap", "A message behind a gap waits outside the case.", "gap requests, and copies that come again"
-)
+@bug("held-back-behind-gap", "A message behind a gap waits outside the case.", "gap requests, and more copies")
 def held_back_behind_gap(stack: ExitStack) -> None:
     store = Batch.store
 
@@ -189,9 +188,7 @@ def held_back_behind_gap(stack: ExitStack) -> None:
     _replace(stack, "referral.exchange.batch.Batch.store", storing)
 
 
-@bug(
-    "erased-comes-back", "A section that was erased is taken in again with the next copy.", "the vault keeps no new key"
-)
+@bug("erased-comes-back", "What was erased is taken in again with the next copy.", "the vault keeps no new key")
 def erased_comes_back(stack: ExitStack) -> None:
     _replace(stack, "referral.exchange.batch.Batch._unerased", lambda _self, _name, sections: sections)
     _say(stack, "referral.vault.keyring.Keyring.is_erased", False)
@@ -443,8 +440,6 @@ def never_turns_back(stack: ExitStack) -> None:
 
 @bug("gap-unseen", "A message behind a gap is judged as if its past were whole.", "none: I3")
 def gap_unseen(stack: ExitStack) -> None:
-    from contracts.standing import history  # noqa: PLC0415 - of use here alone
-
     place = history.History.place
 
     def placing(self: Any, message: Any) -> tuple[int, bool]:
@@ -467,9 +462,7 @@ def register_of_erasures_lost(stack: ExitStack) -> None:
     _say(stack, "referral.vault.register.EraseRegister.entries", [])
 
 
-@bug(
-    "erasure-not-resumed", "An erasure that a crash has cut short is not finished at the start.", "who asked asks again"
-)
+@bug("erasure-not-resumed", "The start does not finish an erasure that a crash cut short.", "who asked asks again")
 def erasure_not_resumed(stack: ExitStack) -> None:
     _say(stack, "referral.erasing.resume", 0)
 
