@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from contracts.node_statement import Receipts
+from contracts.receipts import Receipts
 from hostile import state
 from logged_town import ONE_WITNESS, LoggedTown, cosigned, logged_town
 from nodes import town
