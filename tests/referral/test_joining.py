@@ -38,7 +38,9 @@ def now() -> datetime:
 
 
 def joining(folder: Path, agency: str, declared: Declared = BELGIUM) -> Joining:
-    settings = Settings(agency, KeyFile.kind, EMBEDDED, str(folder / "broker.sqlite"), "", str(folder / NETWORK_FILE))
+    settings = Settings(
+        agency, KeyFile.kind, EMBEDDED, str(folder / "broker.sqlite"), directory=str(folder / NETWORK_FILE)
+    )
     return Joining(folder / agency, settings, declared, folder / NETWORK_FILE, folder / "governor.key")
 
 

@@ -40,5 +40,5 @@ def test_a_seed_replays_exactly_in_another_process() -> None:
 
 
 def test_every_invariant_was_asked() -> None:
-    checks = {name for seed in range(8) for name in run_seed(seed).checks}
+    checks = {name for seed in range(12) for name in run_seed(seed).checks}
     assert {f"I{number}" for number in range(1, 14)} <= checks
