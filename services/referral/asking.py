@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
@@ -30,7 +31,7 @@ from referral.stating import OwnStatements, Stating, file_identity, state
 from referral.vault import KeyFile, Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from datetime import date, datetime
     from pathlib import Path
 
@@ -143,12 +144,21 @@ async def finish(
     folder: Path, unlock: Unlock, now: Callable[[], datetime], client: Callable[[Node], LogClient | None]
 ) -> Finished:
     """Mirror the log, and publish epoch keys once it lets the agency in; `NotLetIn` while it does not."""
-    node = open_outsider(folder, unlock, now)
-    notary = client(node)
-    try:
+    async with with_its_log(folder, unlock, now, client) as (node, notary):
         if notary is None:
             raise NotLetIn
         return await _finish(node, notary, folder)
+
+
+@asynccontextmanager
+async def with_its_log(
+    folder: Path, unlock: Unlock, now: Callable[[], datetime], client: Callable[[Node], LogClient | None]
+) -> AsyncIterator[tuple[Node, LogClient | None]]:
+    """Open a folder whose agency the directory may not know (yet), and what speaks to its log; `NotaryNotAnswering`."""
+    node = open_outsider(folder, unlock, now)
+    notary = client(node)
+    try:
+        yield node, notary
     except NotaryAway:
         raise NotaryNotAnswering from None
     finally:

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 from contracts.network import check_root
 from contracts.signing import fingerprint
 from contracts.statements import logged_bytes
-from referral.asking import NotaryNotAnswering
+from referral.asking import NotaryNotAnswering, with_its_log
 from referral.errors import ReferralRefusal
 from referral.following.convictions import FOLDER as CONVICTIONS
 from referral.following.mirror import Mirror
-from referral.following.proofs import NotaryAway
 from referral.following.recovering import RESTORED
 from referral.joining import JoiningRefused, NodeExists
 from referral.opening import (
@@ -26,7 +25,6 @@ from referral.opening import (
     VAULT_FOLDER,
     Settings,
     keep_root,
-    open_outsider,
     register_path,
     write_whole,
 )
@@ -94,19 +92,10 @@ def begin(wish: Rebuilding, unlock: Callable[[], Unlock], now: Callable[[], date
 
 async def state(wish: Rebuilding, opener: Unlock, now: Callable[[], datetime], client: Client) -> Rebuilt:
     """Mirror the log, and state a new signing key by the identity key; `NotThisIdentity`, `NotaryNotAnswering`."""
-    node = open_outsider(wish.folder, opener, now)
-    notary = client(node)
-    try:
+    async with with_its_log(wish.folder, opener, now, client) as (node, notary):
         if notary is None:
             raise NotaryNotAnswering
         return await _stated(node, notary, wish)
-    except NotaryAway:
-        raise NotaryNotAnswering from None
-    finally:
-        if notary is not None:
-            await notary.close()
-        node.store.close()
-        node.vault.close()
 
 
 async def _stated(node: Node, notary: LogClient, wish: Rebuilding) -> Rebuilt:

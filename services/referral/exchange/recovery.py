@@ -65,11 +65,15 @@ class NotRecovering(ReferralRefusal):
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What is recovered from: why it began, when, and from when on something may be lost (None: nobody knows)."""
+    """What is recovered from: why it began, when, from when on something may be lost (None: nobody knows).
+
+    `asked_at` is when partners were asked last what they hold; long ago where they never were.
+    """
 
     why: str
     since: datetime
     lost_from: datetime | None
+    asked_at: datetime
 
     @property
     def patience_ends(self) -> datetime:
@@ -109,7 +113,10 @@ class Opening:
 def recovery(cursor: Cursor) -> Recovery | None:
     """Return what is recovered from, None where nothing is."""
     row = cursor.execute(SQL["recovery"]).fetchone()
-    return None if row is None else Recovery(row[0], _moment(row[1]), None if row[2] is None else _moment(row[2]))
+    if row is None:
+        return None
+    why, since, lost_from, asked_at = row
+    return Recovery(why, _moment(since), None if lost_from is None else _moment(lost_from), _moment(asked_at))
 
 
 def stopped(cursor: Cursor) -> tuple[datetime, str] | None:
@@ -132,10 +139,10 @@ def check_sending(node: Node, history: History) -> None:
     with node.store.reading() as cursor:
         if stopped(cursor) is not None:
             raise CopyFound
-        waits = waiting(node, cursor, history)
         begun = recovery(cursor)
-    if begun is None:
-        return
+        if begun is None:
+            return
+        waits = waiting(node, cursor, history, begun)
     if waits is None:
         _compared(node, [history.case.case])
         return
@@ -146,13 +153,14 @@ def check_sending(node: Node, history: History) -> None:
 def held_back(node: Node, cases: Iterable[str]) -> set[str]:
     """Return those of `cases` in which nothing may be sent now."""
     with node.store.reading() as cursor:
-        if recovery(cursor) is None:
+        begun = recovery(cursor)
+        if begun is None:
             return set()
         found = {case: node.history(case) for case in cases}
         held = {
             case
             for case, history in found.items()
-            if history is not None and waiting(node, cursor, history) is not None
+            if history is not None and waiting(node, cursor, history, begun) is not None
         }
     _compared(node, found.keys() - held)
     return held
@@ -165,10 +173,10 @@ def _compared(node: Node, cases: Iterable[str]) -> None:
             _keep_opened(cursor, case, None, "", node.now())
 
 
-def waiting(node: Node, cursor: Cursor, history: History) -> Waiting | None:
+def waiting(node: Node, cursor: Cursor, history: History, begun: Recovery) -> Waiting | None:
     """Return what a case waits for, None where something may be sent in it."""
-    begun, case = recovery(cursor), history.case.case
-    if begun is None or cursor.execute(SQL["opened"], {"case_id": case}).fetchone() is not None:
+    case = history.case.case
+    if cursor.execute(SQL["opened"], {"case_id": case}).fetchone() is not None:
         return None
     if _is_younger(history, begun.since):
         return None
@@ -241,15 +249,17 @@ def _run(cursor: Cursor, name: str, row: dict[str, object]) -> None:
 
 def waiting_cases(node: Node) -> Iterator[Waiting]:
     """Yield every case in which nothing may be sent now, and what it waits for."""
+    with node.store.reading() as cursor:
+        begun = recovery(cursor)
     position = 0
-    while True:
+    while begun is not None:
         page = node.store.page(position, PAGE, (Case.Opened.TOPIC,))
         for case in dict.fromkeys(item.case for item in page.items):
             history = node.history(case)
             if history is None:
                 continue
             with node.store.reading() as cursor:
-                found = waiting(node, cursor, history)
+                found = waiting(node, cursor, history, begun)
             if found is not None:
                 yield found
         if len(page.items) < PAGE:

@@ -8,7 +8,7 @@ a restore (exchange/recovery.py).
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from contracts.encoding import instant
@@ -20,6 +20,7 @@ from referral.following.anchoring import FOLDER as ANCHORS
 from referral.following.anchoring import kept_numbers, read_kept
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from referral.following.anchoring import Kept
@@ -67,8 +68,7 @@ class Recovering:
         self._go_on(seconds(now))
         with self._node.store.reading() as cursor:
             begun = recovery(cursor)
-            asked_at = cursor.execute(SQL["recovery"]).fetchone()[3] if begun is not None else 0
-        if begun is None or asked_at <= seconds(now) < asked_at + int(ASK_AGAIN.total_seconds()):
+        if begun is None or seconds(begun.asked_at) <= seconds(now) < seconds(begun.asked_at + ASK_AGAIN):
             return 0
         waits = list(waiting_cases(self._node))
         if not waits and now >= begun.since + LASTS:
@@ -96,8 +96,8 @@ class Recovering:
     def next_at(self) -> datetime | None:
         """Return when partners are asked next."""
         with self._node.store.reading() as cursor:
-            row = cursor.execute(SQL["recovery"]).fetchone()
-        return None if row is None else datetime.fromtimestamp(row[3], UTC) + ASK_AGAIN
+            begun = recovery(cursor)
+        return None if begun is None else begun.asked_at + ASK_AGAIN
 
     def _end(self, now: datetime) -> None:
         with self._node.store.transaction() as cursor:
